@@ -1,0 +1,221 @@
+"""All configuration, as one frozen value. Units are in the names; every field says what it is for.
+
+Read from files, environment and flags by `settings_file.py`; nothing else in the package does.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from proxy.versions.names import is_label, is_model_name
+
+DialectName = Literal["openai.chat", "openai.responses"]
+
+DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _name(text: str) -> str:
+    if not is_model_name(text):
+        raise ValueError("must match [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? and not end like an id")
+    return text
+
+
+def _label(text: str) -> str:
+    if not is_label(text):
+        raise ValueError("is not a label")
+    return text
+
+
+def _address(text: str) -> str:
+    split_address(text)
+    return text
+
+
+def _base_url(text: str) -> str:
+    """Check what requests are sent to: a closed table, so no credentials and nothing ambiguous."""
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("must be http://HOST or https://HOST, with an optional port and path")
+    if url.username or url.password or url.query or url.fragment:
+        raise ValueError("must not carry a user, a password, a query or a fragment")
+    if url.scheme == "http" and url.hostname not in LOOPBACK:
+        raise ValueError("plain http is for loopback only: credentials would be readable")
+    if re.search(r"[^\x21-\x7e]", text):
+        raise ValueError("must be plain ASCII")
+    return text.rstrip("/")
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Return host and port of `127.0.0.1:8080` or `[::1]:8080`. Raises `ValueError`."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, for example 127.0.0.1:8080")
+    return host, int(port)
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Label = Annotated[str, AfterValidator(_label)]
+Address = Annotated[str, AfterValidator(_address)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+ByteCount = Annotated[int, Field(gt=0, le=2**40)]
+Count = Annotated[int, Field(gt=0, le=2**31)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Listen(_Section):
+    data: Address = Field("127.0.0.1:8080", description="Where apps call. Port 0 picks a free one.")
+    admin: Address = Field("127.0.0.1:8081", description="Health and readiness.")
+
+
+class StoreSettings(_Section):
+    """The URL may hold a password, so it is a secret; `namespace` is the hash tag of the keys."""
+
+    url: SecretStr = Field(
+        SecretStr("sqlite:///.proxy/store.db"), description="Where versions and pins are kept."
+    )
+    namespace: Name = Field("proxy", description="Hash tag of all keys in Redis.")
+
+
+class Fleet(_Section):
+    name: str = Field(
+        "", max_length=128, description="This proxy's name; default host name and a random part."
+    )
+
+
+class State(_Section):
+    dir: Path = Field(Path(".proxy"), description="Where last known good is kept.")
+
+
+class Models(_Section):
+    dir: Path = Field(Path("models"), description="Sources, relative to the configuration file.")
+    unmanaged: Literal["reject", "passthrough"] = Field(
+        "reject", description="What happens to a model that is not registered."
+    )
+    prompts: dict[str, Name] = Field(
+        default_factory=dict,
+        description="By OpenAI prompt id (pmpt_…): the model that replaced it.",
+    )
+
+
+class Vendor(_Section):
+    """A vendor's base URL and credential. Neither file nor env: the app's own passes through."""
+
+    base_url: BaseUrl = Field(description="The dialect's path is appended.")
+    api_key_file: Path | None = Field(None, description="File with the key; read again on change.")
+    api_key_env: str | None = Field(None, description="Environment variable with the key.")
+    dialects: tuple[DialectName, ...] = Field(
+        DIALECTS, min_length=1, description="Wire formats that the vendor speaks."
+    )
+    ca_file: Path | None = Field(None, description="CA certificates (PEM) instead of the system's.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Vendor:
+        if self.api_key_file is not None and self.api_key_env is not None:
+            raise ValueError("give api_key_file or api_key_env, not both")
+        return self
+
+
+class App(_Section):
+    """A caller that proves itself by a bearer token, kept as its SHA-256."""
+
+    token_sha256: str = Field(pattern=r"^[0-9a-f]{64}\z", description="SHA-256 of the token, hex.")
+    models: tuple[Name, ...] = Field((), description="Models the app may call; empty: all.")
+    labels: tuple[Label, ...] = Field(("prod",), description="Labels the app may ask for.")
+    explicit_versions: bool = Field(False, description="Whether name@vN and full ids are allowed.")
+
+
+class Limits(_Section):
+    """Every buffer's bound. The defaults suit a sidecar with up to a thousand streams."""
+
+    body_bytes: ByteCount = Field(32 * 2**20, description="Largest request body.")
+    head_bytes: ByteCount = Field(
+        64 * 2**10, description="Largest request line and headers in all."
+    )
+    headers: Count = Field(128, description="Most headers of a request.")
+    depth: Count = Field(64, description="Deepest nesting of a JSON body.")
+    connections: Count = Field(4096, description="Most connections from apps at once.")
+    in_flight: Count = Field(2048, description="Most requests at once; above: 503 overloaded.")
+    pipelined: Count = Field(16, description="Most requests read ahead on one connection.")
+    upstream_connections: Count = Field(2048, description="Most connections to one vendor.")
+    upstream_idle: Count = Field(256, description="Most idle connections kept for one vendor.")
+    buffer_bytes: ByteCount = Field(
+        64 * 2**10, description="Held for a slow reader before the other side is paused."
+    )
+    upstream_head_bytes: ByteCount = Field(
+        64 * 2**10, description="Largest head of a vendor's answer."
+    )
+    explicit_versions: Count = Field(128, description="Versions held that no label points to.")
+    log_lines: Count = Field(
+        16384, description="Lines waiting for a slow log sink; above: dropped, counted."
+    )
+
+
+class Timeouts(_Section):
+    """Every wait's limit, in seconds."""
+
+    head_s: Seconds = Field(
+        10, description="From a request's first byte to the end of its headers."
+    )
+    body_s: Seconds = Field(60, description="For a request's whole body.")
+    keepalive_s: Seconds = Field(75, description="An app's connection without a request.")
+    connect_s: Seconds = Field(5, description="Open a connection to a vendor, TLS included.")
+    first_byte_s: Seconds = Field(
+        300, description="From the request sent to the head of the answer."
+    )
+    idle_s: Seconds = Field(120, description="Between two reads of an answer.")
+    write_s: Seconds = Field(60, description="An app or a vendor that takes no byte.")
+    upstream_keepalive_s: Seconds = Field(
+        30, description="An idle connection to a vendor; stay below the vendor's own."
+    )
+    drain_s: Seconds = Field(30, description="For requests in flight after SIGTERM.")
+    store_s: Seconds = Field(1, description="Fetch an explicit version that is not held.")
+
+
+class Log(_Section):
+    requests: bool = Field(True, description="Write one line a request.")
+
+
+class Settings(_Section):
+    listen: Listen = Listen()
+    store: StoreSettings = StoreSettings()
+    fleet: Fleet = Fleet()
+    state: State = State()
+    models: Models = Models()
+    vendors: dict[Name, Vendor] = Field(default_factory=dict)
+    apps: dict[Name, App] = Field(default_factory=dict)
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    log: Log = Log()
+
+    @model_validator(mode="after")
+    def _safe(self) -> Settings:
+        for complaint in complaints(self):
+            raise ValueError(complaint)
+        return self
+
+
+def complaints(settings: Settings) -> list[str]:
+    """List what would be unsafe to start with."""
+    found = []
+    host, _ = split_address(settings.listen.data)
+    if not settings.apps and host not in LOOPBACK:
+        found.append("listen.data is not on loopback: [apps] with tokens are required")
+    for name, vendor in settings.vendors.items():
+        keyless = vendor.api_key_file is None and vendor.api_key_env is None
+        if settings.apps and keyless:
+            found.append(
+                f"vendors.{name}: [apps] exist, so an api_key_file or api_key_env is required"
+            )
+    return found

@@ -1,0 +1,227 @@
+"""What a version is: everything that can change behaviour, and nothing else.
+
+The models are frozen and refuse unknown fields. Fields at their default are omitted from the
+canonical form, so a later release may add a field without renumbering what is registered.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from proxy.versions.names import is_model_name
+from proxy.versions.template import IDENTIFIER, placeholders
+
+SCHEMA = 1
+
+# A version travels through the store and into every proxy's memory; prompts of a megabyte are
+# beyond what vendors accept.
+MAX_CONTENT_BYTES = 1024 * 1024
+
+# RFC 8785 numbers are IEEE doubles: a larger integer would not survive the canonical form.
+MAX_SAFE_INTEGER = 2**53 - 1
+
+
+def _plain_json(value: Any) -> Any:
+    """Refuse what JSON or RFC 8785 cannot hold (TOML has dates, infinities, 64-bit integers)."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _whole_text(value)
+    if isinstance(value, int):
+        if abs(value) > MAX_SAFE_INTEGER:
+            raise ValueError("integers must lie within 2^53 - 1")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("numbers must be finite")
+        return value
+    return _plain_container(value)
+
+
+def _plain_container(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("keys must be strings")
+        return {_whole_text(key): _plain_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_json(item) for item in value]
+    raise ValueError("only JSON values are allowed (string, number, boolean, array, table)")
+
+
+def _whole_text(text: str) -> str:
+    """Refuse lone surrogates: they are no Unicode text and cannot be sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text must be valid Unicode") from None
+    return text
+
+
+def _model_name(text: str) -> str:
+    if not is_model_name(text):
+        raise ValueError("must match [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? and not end like an id")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole_text)]
+Json = Annotated[Any, AfterValidator(_plain_json)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
+VendorName = Annotated[str, AfterValidator(_model_name)]
+Integer = Annotated[int, Field(strict=True, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}\z")]
+
+SystemRule = Literal["replace", "append", "reject"]
+FieldRule = Literal["pinned", "default", "reject"]
+ToolsRule = Literal["pinned", "extend", "reject"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=()
+    )
+
+
+class VendorModel(_Part):
+    """Where a request goes: a key of `[vendors]` in proxy.toml, and the vendor's own model id."""
+
+    vendor: VendorName
+    id: Text = Field(min_length=1, max_length=256)
+
+
+class ResponseFormat(_Part):
+    """Structured output, dialect-neutral. `json_schema` needs `name` and `schema`."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    name: ToolName | None = None
+    description: Text | None = None
+    json_schema: JsonObject | None = Field(None, alias="schema")
+    strict: bool | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> ResponseFormat:
+        wanted = self.type == "json_schema"
+        if wanted != (self.name is not None and self.json_schema is not None):
+            raise ValueError("name and schema go with type json_schema, and only with it")
+        return self
+
+
+class NamedTool(_Part):
+    name: ToolName
+
+
+class Generation(_Part):
+    """Generation parameters under dialect-neutral names. Unset fields are left to the vendor."""
+
+    temperature: Number | None = Field(None, ge=0, le=2)
+    top_p: Number | None = Field(None, ge=0, le=1)
+    top_k: Integer | None = Field(None, ge=0)
+    max_output_tokens: Integer | None = Field(None, ge=1)
+    stop: tuple[Text, ...] = ()
+    seed: Integer | None = None
+    presence_penalty: Number | None = Field(None, ge=-2, le=2)
+    frequency_penalty: Number | None = Field(None, ge=-2, le=2)
+    response_format: ResponseFormat | None = None
+    tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
+    extra: dict[str, JsonObject] = Field(
+        default_factory=dict, description="By dialect: parameters passed through as they are."
+    )
+
+
+class Tool(_Part):
+    """A function that the vendor's model may call. `parameters` is a JSON Schema object."""
+
+    name: ToolName
+    description: Text = ""
+    parameters: JsonObject = Field(default_factory=dict)
+    strict: bool | None = None
+
+
+class Message(_Part):
+    """A few-shot message, placed before the app's own."""
+
+    role: Literal["user", "assistant"]
+    content: Text
+
+
+class Variable(_Part):
+    """A placeholder that the app fills in, per request."""
+
+    required: bool = False
+    default: Text | None = None
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Variable:
+        if self.required and self.default is not None:
+            raise ValueError("a required variable has no default")
+        return self
+
+
+class Policy(_Part):
+    """What the app may still decide."""
+
+    system: SystemRule = "replace"
+    generation: FieldRule = "pinned"
+    tools: ToolsRule = "pinned"
+    fields: dict[str, FieldRule] = Field(
+        default_factory=dict, description="By generation field: an exception from `generation`."
+    )
+
+
+class Routing(_Part):
+    """What happens when a vendor fails. Attempts count the first; only failures in which nothing
+    of the request can have been processed are followed by another."""
+
+    timeout_s: Number = Field(600.0, gt=0, le=86400)
+    attempts: Integer = Field(1, ge=1, le=10)
+    fallback: tuple[VendorModel, ...] = ()
+
+
+class Content(_Part):
+    """One version's whole behaviour."""
+
+    content_schema: Literal[1] = Field(1, alias="schema")
+    model: VendorModel
+    system: Text = ""
+    messages: tuple[Message, ...] = ()
+    generation: Generation = Generation()
+    tools: tuple[Tool, ...] = ()
+    variables: dict[str, Variable] = Field(default_factory=dict)
+    policy: Policy = Policy()
+    routing: Routing = Routing()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Content:
+        for complaint in complaints(self):
+            raise ValueError(complaint)
+        return self
+
+
+def complaints(content: Content) -> list[str]:
+    """List what no single field shows: names used but not declared, declared twice, unknown."""
+    found = [
+        f"variables.{name}: a variable name is letters, digits and _, not starting with a digit"
+        for name in content.variables
+        if IDENTIFIER.fullmatch(name) is None
+    ]
+    texts = [content.system, *(message.content for message in content.messages)]
+    used = {name for text in texts for name in placeholders(text)}
+    found += [
+        f"{{{{{name}}}}} is used but not declared under [variables.{name}]"
+        for name in sorted(used - content.variables.keys())
+    ]
+    names = [tool.name for tool in content.tools]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    found += [f"tool {name} is defined twice" for name in twice]
+    known = Generation.model_fields.keys() - {"extra"}
+    extras = {key for fields in content.generation.extra.values() for key in fields}
+    found += [
+        f"policy.fields.{name}: no generation field of this name"
+        for name in sorted(content.policy.fields.keys() - known - extras)
+    ]
+    return found
