@@ -201,21 +201,20 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _safe(self) -> Settings:
-        for complaint in complaints(self):
-            raise ValueError(complaint)
+        for path, complaint in complaints(self):
+            raise ValueError(f"{'.'.join(path)}: {complaint}")
         return self
 
 
-def complaints(settings: Settings) -> list[str]:
-    """List what would be unsafe to start with."""
-    found = []
+def complaints(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
+    """List what would be unsafe to start with: where, and why."""
+    found: list[tuple[tuple[str, ...], str]] = []
     host, _ = split_address(settings.listen.data)
     if not settings.apps and host not in LOOPBACK:
-        found.append("listen.data is not on loopback: [apps] with tokens are required")
+        found.append((("listen", "data"), "is not on loopback, so [apps] with tokens are required"))
     for name, vendor in settings.vendors.items():
-        keyless = vendor.api_key_file is None and vendor.api_key_env is None
-        if settings.apps and keyless:
+        if settings.apps and vendor.api_key_file is None and vendor.api_key_env is None:
             found.append(
-                f"vendors.{name}: [apps] exist, so an api_key_file or api_key_env is required"
+                (("vendors", name), "needs an api_key_file or api_key_env, because [apps] exist")
             )
     return found

@@ -7,7 +7,8 @@ canonical form, so a later release may add a field without renumbering what is r
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -74,6 +75,8 @@ VendorName = Annotated[str, AfterValidator(_model_name)]
 Integer = Annotated[int, Field(strict=True, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}\z")]
+
+_PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 SystemRule = Literal["replace", "append", "reject"]
 FieldRule = Literal["pinned", "default", "reject"]
@@ -197,31 +200,52 @@ class Content(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Content:
-        for complaint in complaints(self):
-            raise ValueError(complaint)
+        for path, complaint in complaints(self):
+            raise ValueError(f"{'.'.join(map(str, path))}: {complaint}")
         return self
 
 
-def complaints(content: Content) -> list[str]:
+Complaint = tuple[tuple[str | int, ...], str]
+"""Where in the content something is wrong, and what. Inside a text, the last part of the path is
+the name of a placeholder."""
+
+
+def complaints(content: Content) -> list[Complaint]:
     """List what no single field shows: names used but not declared, declared twice, unknown."""
-    found = [
-        f"variables.{name}: a variable name is letters, digits and _, not starting with a digit"
-        for name in content.variables
-        if IDENTIFIER.fullmatch(name) is None
+    return [
+        *_misnamed_variables(content),
+        *_undeclared_variables(content),
+        *_repeated_tools(content),
+        *_unknown_policy_fields(content),
     ]
-    texts = [content.system, *(message.content for message in content.messages)]
-    used = {name for text in texts for name in placeholders(text)}
-    found += [
-        f"{{{{{name}}}}} is used but not declared under [variables.{name}]"
-        for name in sorted(used - content.variables.keys())
-    ]
+
+
+def _misnamed_variables(content: Content) -> Iterator[Complaint]:
+    for name in content.variables:
+        if IDENTIFIER.fullmatch(name) is None:
+            yield (
+                ("variables", name),
+                "a variable name is letters, digits and _, not starting with a digit",
+            )
+
+
+def _undeclared_variables(content: Content) -> Iterator[Complaint]:
+    texts: list[tuple[tuple[str | int, ...], str]] = [(("system",), content.system)]
+    texts += [(("messages", i, "content"), m.content) for i, m in enumerate(content.messages)]
+    for path, text in texts:
+        for name in sorted(set(placeholders(text)) - content.variables.keys()):
+            yield (*path, name), f"{{{{{name}}}}} is used but not declared under [variables.{name}]"
+
+
+def _repeated_tools(content: Content) -> Iterator[Complaint]:
     names = [tool.name for tool in content.tools]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    found += [f"tool {name} is defined twice" for name in twice]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield ("tools", index, "name"), f"tool {name} is defined twice"
+
+
+def _unknown_policy_fields(content: Content) -> Iterator[Complaint]:
     known = Generation.model_fields.keys() - {"extra"}
     extras = {key for fields in content.generation.extra.values() for key in fields}
-    found += [
-        f"policy.fields.{name}: no generation field of this name"
-        for name in sorted(content.policy.fields.keys() - known - extras)
-    ]
-    return found
+    for name in sorted(content.policy.fields.keys() - known - extras):
+        yield ("policy", "fields", name), "no generation field of this name"

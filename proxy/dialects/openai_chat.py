@@ -1,0 +1,144 @@
+"""OpenAI Chat Completions: `POST /v1/chat/completions`, spoken by many vendors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from proxy.dialects import openai_common as common
+from proxy.dialects import openai_messages as messages
+from proxy.dialects import policy
+from proxy.dialects.base import Asked, Composed, JsonValue, Observer, Parameter
+from proxy.dialects.chat_answer import ChatDocument, ChatStream
+from proxy.dialects.openai_tools import AppTools, extend_tools
+from proxy.dialects.raw import Buffer, Raw, read_object
+from proxy.dialects.text import Template, Values, bind, escape, template
+from proxy.errors import InvalidRequest, RequestError
+from proxy.versions.content import Content, Tool
+
+PARAMETERS = (
+    Parameter("temperature", "temperature"),
+    Parameter("top_p", "top_p"),
+    Parameter("max_output_tokens", "max_completion_tokens", ("max_tokens",)),
+    Parameter("stop", "stop"),
+    Parameter("seed", "seed"),
+    Parameter("presence_penalty", "presence_penalty"),
+    Parameter("frequency_penalty", "frequency_penalty"),
+    Parameter("response_format", "response_format"),
+    Parameter("tool_choice", "tool_choice"),
+    Parameter("parallel_tool_calls", "parallel_tool_calls"),
+)
+
+OWN = ("model", "messages", "proxy_variables")
+
+
+def values(content: Content) -> dict[str, JsonValue]:
+    """Return the generation fields that `content` sets, in this dialect's shapes."""
+    plain = common.neutral_values(content.generation)
+    if (wanted := content.generation.response_format) is not None:
+        plain["response_format"] = {"type": wanted.type}
+        if wanted.type == "json_schema":
+            plain["response_format"]["json_schema"] = common.json_schema(wanted)
+    if content.generation.tool_choice is not None:
+        plain["tool_choice"] = common.tool_choice(content, nested=True)
+    return plain
+
+
+def tool(definition: Tool) -> JsonValue:
+    return {
+        "type": "function",
+        "function": definition.model_dump(mode="json", exclude_defaults=True),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledChat:
+    content: Content
+    table: policy.Settings
+    tools: AppTools
+    opening: bytes
+    system: Template
+    few_shot: Template
+
+    def compose(self, asked: Asked) -> Composed:
+        values = bind(self.content.variables, asked.variables)
+        said = messages.sort_messages(_messages(asked))
+        messages.obey(self.content.policy.system, bool(said.system))
+        kept = policy.walk(asked.fields, self.table)
+        if said.system and self.content.policy.system == "replace":
+            kept.dropped.append("messages.system")
+        tools = extend_tools(self.tools, asked.fields, kept)
+        head = self._leading(values, said.system)
+        rest = (self.table.pinned, tools, b',"messages":[', head, *_follow(head, said.others), b"]")
+        return Composed(
+            self.opening,
+            (*rest, *kept.pieces, b"}"),
+            tuple(kept.dropped),
+            tuple(kept.app_fields),
+        )
+
+    def _leading(self, values: Values, theirs: Sequence[Raw | memoryview]) -> bytes:
+        """Return the one system message and the few-shot messages, without brackets."""
+        text = self.system.fill(values)
+        if theirs and self.content.policy.system == "append":
+            added = "\n\n".join(part for message in theirs for part in messages.texts_of(message))
+            text = b"%b\\n\\n%b" % (text, escape(added)) if text else escape(added)
+        system = b'{"role":"system","content":"%b"}' % text if text else b""
+        return b",".join(filter(None, (system, self.few_shot.fill(values))))
+
+
+def _messages(asked: Asked) -> Raw:
+    raw = asked.fields.get("messages")
+    if raw is None:
+        raise InvalidRequest("messages are required")
+    return raw
+
+
+def _follow(head: bytes, others: tuple[Buffer, ...]) -> tuple[Buffer, ...]:
+    return (b",", *others) if head and others else others
+
+
+class OpenAIChat:
+    name = "openai.chat"
+    path = "/v1/chat/completions"
+    forwarded_prefixes = common.FORWARDED
+
+    def read(self, body: bytes | bytearray, *, depth: int) -> Asked:
+        fields = read_object(body, depth=depth)
+        return Asked(
+            common.read_address(fields),
+            common.read_stream(fields),
+            fields,
+            common.read_variables(fields),
+        )
+
+    def compile(self, content: Content) -> CompiledChat:
+        tools = AppTools.of(content, tool, nested=True)
+        table = policy.settings(
+            content, self.name, PARAMETERS, values(content), (*OWN, *tools.own_fields)
+        )
+        few_shot = [_few_shot(m.role, m.content) for m in content.messages]
+        parts = [part for shot in few_shot for part in (b",", *shot)]
+        return CompiledChat(
+            content,
+            table,
+            tools,
+            b'{"model":',
+            template(content.system),
+            template(*parts[1:]),
+        )
+
+    def observer(self, *, stream: bool) -> Observer:
+        return ChatStream() if stream else ChatDocument()
+
+    def error_body(self, error: RequestError, request_id: str) -> bytes:
+        return common.error_body(error, request_id)
+
+    def error_event(self, error: RequestError, request_id: str) -> bytes:
+        return b"data: %b\n\n" % msgspec.json.encode({"error": common.described(error, request_id)})
+
+
+def _few_shot(role: str, text: str) -> tuple[bytes | str, ...]:
+    return (b'{"role":"%b","content":"' % role.encode(), text, b'"}')

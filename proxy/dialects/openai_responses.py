@@ -1,0 +1,198 @@
+"""OpenAI Responses: `POST /v1/responses`, with `prompt` objects resolved by the proxy.
+
+The version's system prompt goes out as `instructions`, on every turn: OpenAI does not carry them
+over from a `previous_response_id`. Few-shot messages go in front of the input of a first turn
+only, because the vendor keeps them in the history of the following ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from proxy.dialects import openai_common as common
+from proxy.dialects import openai_messages as messages
+from proxy.dialects import policy
+from proxy.dialects.base import Asked, Composed, JsonValue, Observer, Parameter
+from proxy.dialects.openai_text import OwnText, merge_text
+from proxy.dialects.openai_tools import AppTools, extend_tools
+from proxy.dialects.raw import Buffer, Raw, is_null, read_as, read_nested, read_object, starts_list
+from proxy.dialects.responses_answer import ResponsesDocument, ResponsesStream
+from proxy.dialects.text import Template, Values, bind, escape, template
+from proxy.errors import InvalidRequest, RequestError
+from proxy.versions.content import Content, Tool
+
+PARAMETERS = (
+    Parameter("temperature", "temperature"),
+    Parameter("top_p", "top_p"),
+    Parameter("max_output_tokens", "max_output_tokens"),
+    Parameter("tool_choice", "tool_choice"),
+    Parameter("parallel_tool_calls", "parallel_tool_calls"),
+)
+
+OWN = ("model", "input", "instructions", "prompt", "proxy_variables", "text")
+
+_STRING = msgspec.json.Decoder(str)
+
+
+def tool(definition: Tool) -> JsonValue:
+    # `strict` is a required key of the flat form; null leaves it to the vendor.
+    flat = definition.model_dump(mode="json", exclude_defaults=True)
+    return {"type": "function", "parameters": {}, "strict": None, **flat}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledResponses:
+    content: Content
+    table: policy.Settings
+    tools: AppTools
+    text: OwnText
+    opening: bytes
+    system: Template
+    few_shot: Template
+
+    def compose(self, asked: Asked) -> Composed:
+        values = bind(self.content.variables, asked.variables)
+        theirs, given = self._sort_input(asked)
+        kept = policy.walk(asked.fields, self.table)
+        instructions = self._instructions(asked, values, theirs, kept)
+        tools = extend_tools(self.tools, asked.fields, kept)
+        text = merge_text(self.text, asked.fields, kept)
+        rest = (self.table.pinned, instructions, tools, text, *self._input(asked, values, given))
+        return Composed(
+            self.opening,
+            (*rest, *kept.pieces, b"}"),
+            tuple(kept.dropped),
+            tuple(kept.app_fields),
+        )
+
+    def _sort_input(self, asked: Asked) -> tuple[Sequence[Raw | memoryview], Sequence[Buffer]]:
+        """Return the system items of the input, and the pieces of what else is in it."""
+        raw = asked.fields.get("input")
+        if raw is None or is_null(raw):
+            return (), ()
+        if not starts_list(raw):
+            text = read_as(_STRING, raw, "input must be a string or a list")
+            return (), (b'{"role":"user","content":', msgspec.json.encode(text), b"}")
+        said = messages.sort_messages(raw)
+        return said.system, said.others
+
+    def _input(self, asked: Asked, values: Values, given: Sequence[Buffer]) -> tuple[Buffer, ...]:
+        """Return `,"input":…`; a plain string stays one where nothing comes before it."""
+        raw = asked.fields.get("input")
+        shots = b"" if _continues(asked) else self.few_shot.fill(values)
+        if not shots:
+            if raw is None:
+                return ()
+            if not starts_list(raw):
+                return (b',"input":', memoryview(raw))
+        comma = (b",",) if shots and given else ()
+        return (b',"input":[', shots, *comma, *given, b"]")
+
+    def _instructions(
+        self,
+        asked: Asked,
+        values: Values,
+        items: Sequence[Raw | memoryview],
+        kept: policy.Kept,
+    ) -> bytes:
+        raw = asked.fields.get("instructions")
+        sent = raw is not None and not is_null(raw)
+        rule = self.content.policy.system
+        messages.obey(rule, sent or bool(items))
+        text = self.system.fill(values)
+        if rule == "append":
+            text = _appended(text, raw if sent else None, items)
+        else:
+            kept.dropped += ["instructions"] * sent + ["input.system"] * bool(items)
+        return b',"instructions":"%b"' % text if text else b""
+
+
+def _appended(ours: bytes, raw: Raw | None, items: Sequence[Raw | memoryview]) -> bytes:
+    theirs = [] if raw is None else [read_as(_STRING, raw, "instructions must be a string")]
+    theirs += [text for item in items for text in messages.texts_of(item)]
+    return b"\\n\\n".join(filter(None, (ours, *map(escape, theirs))))
+
+
+def _continues(asked: Asked) -> bool:
+    """Say whether the vendor already holds the beginning of this conversation."""
+    named = (asked.fields.get(name) for name in ("previous_response_id", "conversation"))
+    return any(raw is not None and not is_null(raw) for raw in named)
+
+
+class OpenAIResponses:
+    name = "openai.responses"
+    path = "/v1/responses"
+    forwarded_prefixes = common.FORWARDED
+
+    def read(self, body: bytes | bytearray, *, depth: int) -> Asked:
+        fields = read_object(body, depth=depth)
+        asked = Asked(
+            common.read_address(fields),
+            common.read_stream(fields),
+            fields,
+            common.read_variables(fields),
+        )
+        prompt = fields.get("prompt")
+        return asked if prompt is None or is_null(prompt) else _with_prompt(asked, prompt)
+
+    def compile(self, content: Content) -> CompiledResponses:
+        values = common.neutral_values(content.generation)
+        values.pop("response_format", None)
+        if content.generation.tool_choice is not None:
+            values["tool_choice"] = common.tool_choice(content, nested=False)
+        tools = AppTools.of(content, tool, nested=False)
+        text = OwnText.of(content, self.name)
+        table = policy.settings(
+            content, self.name, PARAMETERS, values, (*OWN, *tools.own_fields), skipped=("text",)
+        )
+        shots = [part for m in content.messages for part in _few_shot(m.role, m.content)]
+        return CompiledResponses(
+            content,
+            table,
+            tools,
+            text,
+            b'{"model":',
+            template(content.system),
+            template(*shots[1:]),
+        )
+
+    def observer(self, *, stream: bool) -> Observer:
+        return ResponsesStream() if stream else ResponsesDocument()
+
+    def error_body(self, error: RequestError, request_id: str) -> bytes:
+        return common.error_body(error, request_id)
+
+    def error_event(self, error: RequestError, request_id: str) -> bytes:
+        event = {"type": "error", "error": common.described(error, request_id)}
+        return b"event: error\ndata: %b\n\n" % msgspec.json.encode(event)
+
+
+def _with_prompt(asked: Asked, raw: Raw) -> Asked:
+    prompt = read_nested(raw)
+    if "id" not in prompt:
+        raise InvalidRequest("prompt.id is required")
+    given = prompt.get("variables")
+    variables = common.read_prompt_variables(given) if given is not None else {}
+    return replace(
+        asked,
+        prompt_id=_text(prompt, "id"),
+        prompt_version=_text(prompt, "version"),
+        variables={**variables, **asked.variables},
+    )
+
+
+def _text(prompt: dict[str, Raw], name: str) -> str:
+    raw = prompt.get(name)
+    if raw is None or is_null(raw):
+        return ""
+    text = read_as(_STRING, raw, f"prompt.{name} must be a string")
+    if len(text) > common.MAX_ADDRESS:
+        raise InvalidRequest(f"prompt.{name} is too long")
+    return text
+
+
+def _few_shot(role: str, text: str) -> tuple[bytes | str, ...]:
+    return (b",", b'{"role":"%b","content":"' % role.encode(), text, b'"}')

@@ -1,0 +1,92 @@
+"""The policy on tools, for both of OpenAI's dialects.
+
+A version's tools go out as one constant piece. `pinned` drops the app's where the version has
+tools of its own, `extend` puts the app's behind the version's, `reject` refuses any. A version
+without tools that pins leaves the app's alone: it sets nothing that could win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from proxy.dialects.base import JsonValue
+from proxy.dialects.policy import Kept
+from proxy.dialects.raw import Raw, is_null, read_as, read_list
+from proxy.errors import OverrideRejected
+from proxy.versions.content import Content, Tool, ToolsRule
+
+# Chat's older names for tools; an app that sends them is using tools.
+LEGACY = ("functions", "function_call")
+
+
+class _Named(msgspec.Struct, gc=False):
+    name: str = ""
+
+
+class _Tool(msgspec.Struct, gc=False):
+    name: str = ""
+    function: _Named = msgspec.field(default_factory=_Named)
+
+
+_TOOL = msgspec.json.Decoder(_Tool)
+
+
+@dataclass(frozen=True, slots=True)
+class AppTools:
+    """`definitions` is the inside of the version's `tools` list, `names` the tools in it."""
+
+    rule: ToolsRule
+    definitions: bytes
+    names: frozenset[str]
+    own_fields: tuple[str, ...]
+
+    @classmethod
+    def of(cls, content: Content, write: Callable[[Tool], JsonValue], *, nested: bool) -> AppTools:
+        definitions = b",".join(msgspec.json.encode(write(tool)) for tool in content.tools)
+        own = ("tools", *LEGACY) if nested else ("tools",)
+        names = frozenset(tool.name for tool in content.tools)
+        return cls(content.policy.tools, definitions, names, own)
+
+
+def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes:
+    """Return `,"tools":[…]` for the request, or nothing, and note in `kept` what was dropped.
+
+    Raises `OverrideRejected` if the policy refuses tools and the app sent some.
+    """
+    sent = {
+        name: fields[name]
+        for name in ours.own_fields
+        if name in fields and not is_null(fields[name])
+    }
+    if not sent:
+        return _list([ours.definitions])
+    if ours.rule == "reject":
+        raise OverrideRejected()
+    if ours.rule == "pinned" and ours.definitions:
+        kept.dropped.extend(sent)
+        return _list([ours.definitions])
+    kept.app_fields.extend(sent)
+    for name in sent.keys() & set(LEGACY):
+        kept.pieces += [b',"%b":' % name.encode(), memoryview(sent[name])]
+    theirs = _theirs(ours, sent["tools"], kept) if "tools" in sent else []
+    return _list([ours.definitions, *theirs])
+
+
+def _theirs(ours: AppTools, raw: Raw, kept: Kept) -> list[bytes]:
+    """Return the app's tools but for those that the version defines under the same name."""
+    passed = []
+    for item in read_list(raw):
+        tool = read_as(_TOOL, item, "every tool must be an object")
+        if (tool.function.name or tool.name) in ours.names:
+            kept.dropped.append(f"tools.{tool.function.name or tool.name}")
+        else:
+            passed.append(bytes(item))
+    return passed
+
+
+def _list(definitions: list[bytes]) -> bytes:
+    inner = b",".join(filter(None, definitions))
+    return b',"tools":[%b]' % inner if inner else b""

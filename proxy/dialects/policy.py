@@ -1,0 +1,172 @@
+"""The policy on generation parameters: which of an app's fields go out beside the version's.
+
+Strategy: everything that depends on the version alone becomes a table from wire names to rules
+when the version is loaded; a request is one walk over its fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+from proxy.dialects.base import JsonValue, Parameter
+from proxy.dialects.raw import Buffer, Raw, is_null, key_bytes
+from proxy.errors import OverrideRejected, WrongDialect
+from proxy.versions.content import Content, FieldRule
+
+
+class Rule(Enum):
+    """What happens to one field that an app sent."""
+
+    DROP = "drop"  # the version's value wins
+    YIELD = "yield"  # the app's value wins over the version's
+    REJECT = "reject"  # the request is refused
+    SKIP = "skip"  # the dialect itself has taken care of it
+    ONCE = "once"  # an older name of a setting: dropped if the newer one is there too
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A version's generation part for one dialect.
+
+    `pinned` is `,"name":value` of every field that always goes out. `defaults` maps the wire
+    name of a field that yields to the app's to the same bytes. `rules` is by wire name.
+    `same` maps every name of a setting that has several to the name that is preferred.
+    """
+
+    pinned: bytes
+    defaults: Mapping[str, bytes]
+    rules: Mapping[str, Rule]
+    same: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Kept:
+    """The outcome of one walk: pieces to send, and names for stamp and log line."""
+
+    pieces: list[Buffer]
+    dropped: list[str]
+    app_fields: list[str]
+
+
+def settings(
+    content: Content,
+    dialect: str,
+    parameters: Iterable[Parameter],
+    values: Mapping[str, JsonValue],
+    own: Iterable[str],
+    skipped: Iterable[str] = (),
+) -> Settings:
+    """Make the table for `content` in `dialect`.
+
+    `values` maps generation fields that the version sets to their value in this dialect. `own`
+    names the fields that the dialect composes itself, `skipped` extras that it does. Raises
+    `WrongDialect` if the version sets a field that the dialect has no name for.
+    """
+    known = {parameter.field: parameter for parameter in parameters}
+    if values.keys() - known.keys():
+        raise WrongDialect()
+    extra = dict(content.generation.extra.get(dialect, {}))
+    for name in skipped:
+        extra.pop(name, None)
+    known |= {name: Parameter(name, name) for name in extra if _is_new(name, known.values())}
+    set_values = {**values, **{name: value for name, value in extra.items() if name in known}}
+    return _table(content, known, set_values, own)
+
+
+def _is_new(name: str, parameters: Iterable[Parameter]) -> bool:
+    """An extra that has a neutral name must be set by that: two rules for one field would clash."""
+    if any(name in parameter.names for parameter in parameters):
+        raise WrongDialect()
+    return True
+
+
+def _table(
+    content: Content,
+    known: Mapping[str, Parameter],
+    values: Mapping[str, JsonValue],
+    own: Iterable[str],
+) -> Settings:
+    pinned, defaults = b"", {}
+    rules: dict[str, Rule] = {}
+    for name, parameter in known.items():
+        rule = content.policy.fields.get(name, content.policy.generation)
+        value = _member(parameter.wire, values[name]) if name in values else b""
+        rules |= _rules(parameter, rule, is_set=name in values)
+        if value and rule == "default":
+            defaults[parameter.wire] = value
+        else:
+            pinned += value
+    rules |= dict.fromkeys(own, Rule.SKIP)
+    same = {name: p.wire for p in known.values() if p.aliases for name in p.names}
+    return Settings(pinned, defaults, rules, same)
+
+
+def _rules(parameter: Parameter, rule: FieldRule, *, is_set: bool) -> dict[str, Rule]:
+    if rule == "reject":
+        return dict.fromkeys(parameter.names, Rule.REJECT)
+    if is_set:
+        return dict.fromkeys(parameter.names, Rule.DROP if rule == "pinned" else Rule.YIELD)
+    return dict.fromkeys(parameter.aliases, Rule.ONCE)
+
+
+def _member(name: str, value: JsonValue) -> bytes:
+    return key_bytes(name) + msgspec.json.encode(value)
+
+
+def walk(fields: Mapping[str, Raw], table: Settings) -> Kept:
+    """Sort an app's fields. Raises `OverrideRejected`.
+
+    An explicit null counts as not sent: SDKs write it for parameters that were left alone.
+    """
+    kept = Kept([], [], [])
+    missing = dict(table.defaults) if table.defaults else None
+    for name, raw in fields.items():
+        rule = table.rules.get(name)
+        if rule is None:
+            _keep(kept, name, raw)
+        elif rule is not Rule.SKIP:
+            _apply(rule, name, raw, fields, table, kept, missing)
+    if missing:
+        kept.pieces.extend(missing.values())
+    return kept
+
+
+def _keep(kept: Kept, name: str, raw: Raw) -> None:
+    kept.pieces.append(_known_key(name))
+    kept.pieces.append(memoryview(raw))
+    kept.app_fields.append(name)
+
+
+def _known_key(name: str) -> bytes:
+    """Write a key without the cost of escaping where it needs none."""
+    return b',"%b":' % name.encode() if name.isidentifier() and name.isascii() else key_bytes(name)
+
+
+def _apply(
+    rule: Rule,
+    name: str,
+    raw: Raw,
+    fields: Mapping[str, Raw],
+    table: Settings,
+    kept: Kept,
+    missing: dict[str, bytes] | None,
+) -> None:
+    if rule is not Rule.ONCE and is_null(raw):
+        return
+    if rule is Rule.REJECT:
+        raise OverrideRejected()
+    newer = table.same.get(name, name)
+    if rule is Rule.DROP or (newer != name and _is_sent(newer, fields)):
+        kept.dropped.append(name)
+        return
+    if missing is not None:
+        missing.pop(newer, None)
+    _keep(kept, name, raw)
+
+
+def _is_sent(name: str, fields: Mapping[str, Raw]) -> bool:
+    return name in fields and not is_null(fields[name])

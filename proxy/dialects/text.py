@@ -1,0 +1,78 @@
+"""Texts of a version as JSON string bytes, with places for variables.
+
+A text is escaped once, when its version is loaded. Values are escaped when they come and joined
+in between, so a value can neither end the string nor be taken for a placeholder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from proxy.errors import MissingVariable, UnknownVariable
+from proxy.versions.content import Variable
+from proxy.versions.template import cut
+
+Values = Mapping[str, bytes]
+"""By variable name: the value, escaped as the inside of a JSON string."""
+
+NO_VALUES: Values = {}
+
+
+def escape(text: str) -> bytes:
+    """Return `text` as the inside of a JSON string, without the quotes."""
+    return msgspec.json.encode(text)[1:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Escaped bytes with places: literals at even places, variable names at odd ones."""
+
+    pieces: tuple[bytes | str, ...]
+
+    @property
+    def is_static(self) -> bool:
+        return len(self.pieces) == 1
+
+    def fill(self, values: Values) -> bytes:
+        """Put `values` in their places. Every name has a value: `bind` saw to that."""
+        if len(self.pieces) == 1:
+            return self.pieces[0]  # type: ignore[return-value]  # even places hold bytes
+        return b"".join(values[p] if isinstance(p, str) else p for p in self.pieces)
+
+
+def template(*parts: bytes | str) -> Template:
+    """Build a template from raw bytes and from texts, which are escaped and cut."""
+    pieces: list[bytes | str] = [b""]
+    for part in parts:
+        more = [part] if isinstance(part, bytes) else _pieces(part)
+        pieces[-1] += more[0]  # type: ignore[operator]  # the last piece is always bytes
+        pieces += more[1:]
+    return Template(tuple(pieces))
+
+
+def _pieces(text: str) -> list[bytes | str]:
+    return [escape(piece) if place % 2 == 0 else piece for place, piece in enumerate(cut(text))]
+
+
+def bind(declared: Mapping[str, Variable], given: Mapping[str, str]) -> Values:
+    """Give every declared variable its value.
+
+    Raises `UnknownVariable` for a name that is not declared, `MissingVariable` for a required
+    one that was not given. An optional one without a default is the empty text.
+    """
+    if not declared and not given:
+        return NO_VALUES
+    if given.keys() - declared.keys():
+        raise UnknownVariable()
+    return {name: escape(_value(variable, given.get(name))) for name, variable in declared.items()}
+
+
+def _value(variable: Variable, given: str | None) -> str:
+    if given is not None:
+        return given
+    if variable.required:
+        raise MissingVariable()
+    return variable.default or ""
