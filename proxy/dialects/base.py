@@ -70,6 +70,10 @@ class Seen:
 class Observer(Protocol):
     """Watches an answer go by. It may lose sight; it never fails and never changes a byte."""
 
+    @property
+    def between_events(self) -> bool:
+        """Whether the answer is a stream that stands at the end of an event."""
+
     def feed(self, chunk: bytes) -> None: ...
 
     def finish(self) -> Seen: ...

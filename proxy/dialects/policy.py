@@ -18,6 +18,10 @@ from proxy.errors import OverrideRejected, WrongDialect
 from proxy.versions.content import Content, FieldRule
 
 
+# How an app wants its answer delivered; it decides nothing about what the answer is.
+TRANSPORT = frozenset({"stream", "stream_options"})
+
+
 class Rule(Enum):
     """What happens to one field that an app sent."""
 
@@ -138,7 +142,8 @@ def walk(fields: Mapping[str, Raw], table: Settings) -> Kept:
 def _keep(kept: Kept, name: str, raw: Raw) -> None:
     kept.pieces.append(_known_key(name))
     kept.pieces.append(memoryview(raw))
-    kept.app_fields.append(name)
+    if name not in TRANSPORT:
+        kept.app_fields.append(name)
 
 
 def _known_key(name: str) -> bytes:

@@ -26,6 +26,10 @@ class Tail:
         self._open: list[bytes] = []
         self._open_size = 0
 
+    @property
+    def between_events(self) -> bool:
+        return not self._open
+
     def feed(self, chunk: bytes) -> None:
         if self._open or not chunk.endswith((b"\n\n", b"\r\n\r\n")):
             whole = self._close(chunk)
@@ -70,6 +74,10 @@ class Document:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._size = 0
+
+    @property
+    def between_events(self) -> bool:
+        return False
 
     def feed(self, chunk: bytes) -> None:
         self._size += len(chunk)

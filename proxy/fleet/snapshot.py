@@ -1,0 +1,91 @@
+"""A proxy's picture of the store: pins and versions, immutable, swapped as a whole.
+
+A request takes one reference to a snapshot's version and is served by it to its last byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from proxy.dialects.base import Compiled
+from proxy.dialects.registry import DIALECTS
+from proxy.errors import NotPinned, RequestError, UnknownModel, UnknownVersionAsked, WrongDialect
+from proxy.routing.address import Address
+from proxy.versions.content import Content
+from proxy.versions.identity import load
+from proxy.versions.names import ByLabel
+from proxy.versions.record import PROD, Pin, PinKey, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version made ready: verified, parsed, compiled for every dialect that can carry it."""
+
+    version: Version
+    content: Content = field(repr=False)
+    dialects: Mapping[str, Compiled] = field(repr=False)
+    stamp: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        return self.version.info.id
+
+    def compiled(self, dialect: str) -> Compiled:
+        """Return the version for `dialect`. Raises `WrongDialect`."""
+        compiled = self.dialects.get(dialect)
+        if compiled is None:
+            raise WrongDialect()
+        return compiled
+
+
+def make_ready(version: Version) -> Served:
+    """Verify `version` against its digest, parse and compile it.
+
+    Raises `VersionCorrupt`, or `WrongDialect` if no dialect can carry it.
+    """
+    content = load(version.content, version.info.digest)
+    compiled = {}
+    for name, dialect in DIALECTS.items():
+        try:
+            compiled[name] = dialect.compile(content)
+        except WrongDialect:
+            continue
+    if not compiled:
+        raise WrongDialect()
+    info = version.info
+    stamp = f"x-proxy-version: {info.id}\r\nx-proxy-digest: {info.digest}\r\n".encode()
+    return Served(version, content, compiled, stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    pin: Pin
+    served: Served
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`models` are the registered names, pinned or not. `loaded` is False before the first one."""
+
+    epoch: int = 0
+    pinned: Mapping[PinKey, Pinned] = field(default_factory=dict)
+    models: frozenset[str] = frozenset()
+    loaded: bool = False
+
+    def by_label(self, address: Address) -> Pinned:
+        """Return what a label holds. Raises `NotPinned`, `UnknownModel`, `UnknownVersionAsked`."""
+        assert isinstance(address.reference, ByLabel)
+        found = self.pinned.get((address.model, address.reference.label))
+        if found is None:
+            raise self._absent(address.model, address.reference.label)
+        return found
+
+    def _absent(self, model: str, label: str) -> RequestError:
+        if model not in self.models and not any(key[0] == model for key in self.pinned):
+            return UnknownModel()
+        return NotPinned() if label == PROD else UnknownVersionAsked()
+
+    def serving(self) -> dict[str, str]:
+        """Return what is served, as a proxy reports it: `model@label` to version id."""
+        return {f"{model}@{label}": p.served.id for (model, label), p in self.pinned.items()}

@@ -1,0 +1,58 @@
+"""Who is calling: app tokens, and what each app was granted."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from proxy.errors import Unauthorized
+from proxy.http.head import Head
+from proxy.routing.address import Grant
+from proxy.settings import App
+
+# Callers on loopback without [apps]: trusted as much as the machine is.
+LOCAL = Grant(app="local", models=(), labels=(), explicit_versions=True)
+
+MAX_TOKEN_BYTES = 4096
+
+
+class Access:
+    def __init__(self, apps: Mapping[str, App]) -> None:
+        self._grants = [
+            (
+                bytes.fromhex(app.token_sha256),
+                Grant(name, frozenset(app.models), frozenset(app.labels), app.explicit_versions),
+            )
+            for name, app in apps.items()
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        return not self._grants
+
+    def identify(self, head: Head) -> Grant:
+        """Return the caller's grant. Raises `Unauthorized`."""
+        if not self._grants:
+            return LOCAL
+        digest = hashlib.sha256(_token(head)).digest()
+        found = None
+        # Every entry is compared, so that the time tells nothing about which one matched.
+        for known, grant in self._grants:
+            if hmac.compare_digest(known, digest):
+                found = grant
+        if found is None:
+            raise Unauthorized()
+        return found
+
+
+def _token(head: Head) -> bytes:
+    """Return the bearer token; an `x-api-key` or `api-key` header serves SDKs that send those."""
+    fields = head.fields
+    scheme, _, token = fields.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer":
+        token = fields.get(b"x-api-key") or fields.get(b"api-key") or b""
+    token = token.strip()
+    if not token or len(token) > MAX_TOKEN_BYTES:
+        raise Unauthorized()
+    return token

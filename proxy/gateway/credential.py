@@ -1,0 +1,85 @@
+"""Vendor keys: read at the last moment, in one place, and shown to nobody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from proxy.errors import UpstreamAuth
+
+# A key file is looked at again this often, so that rotation needs no restart.
+REREAD_S = 1.0
+
+MAX_KEY_BYTES = 16 * 1024
+
+_KEY = re.compile(rb"[\x21-\x7e]+")
+
+
+class Credential(Protocol):
+    """What a call to a vendor carries. Never logged, never kept with a request."""
+
+    def line(self, now: float) -> bytes:
+        """Return the header line. Raises `UpstreamAuth` if the key cannot be had."""
+
+
+def _line(key: bytes) -> bytes:
+    if _KEY.fullmatch(key) is None:
+        raise UpstreamAuth("the vendor's key cannot be used", hint="run: proxyctl check")
+    return b"authorization: Bearer %b\r\n" % key
+
+
+class FixedCredential:
+    """A key from the environment."""
+
+    __slots__ = ("_header",)
+
+    def __init__(self, key: str) -> None:
+        self._header = key.strip().encode()
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def line(self, now: float) -> bytes:
+        return _line(self._header)
+
+
+class FileCredential:
+    """A key from a file that may be replaced while the proxy runs."""
+
+    __slots__ = ("_header", "_path", "_read_at", "_stamp")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._header = b""
+        self._stamp: tuple[int, int] | None = None
+        self._read_at = float("-inf")
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def line(self, now: float) -> bytes:
+        if now - self._read_at >= REREAD_S:
+            self._read_at = now
+            self._reread()
+        return _line(self._header)
+
+    def _reread(self) -> None:
+        """Read the file if it changed; keep the key that is there while it cannot be read."""
+        try:
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if stamp != self._stamp and status.st_size <= MAX_KEY_BYTES:
+                self._header, self._stamp = self._path.read_bytes().strip(), stamp
+        except OSError:
+            return
+
+
+def find_credential(
+    api_key_file: Path | None, api_key_env: str | None, env: Mapping[str, str]
+) -> Credential | None:
+    """Return the operator's credential; None if the app's own is to pass through."""
+    if api_key_file is not None:
+        return FileCredential(api_key_file)
+    return FixedCredential(env.get(api_key_env, "")) if api_key_env is not None else None

@@ -1,0 +1,350 @@
+"""One request to a vendor's dialect, from end to end.
+
+Driven by callbacks from two connections, the app's and the vendor's, on one thread. States: being
+composed, waiting for a vendor, answering, over. Before the head of the answer is written a failure
+is a status; after that the only honest signal is to break the connection.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from proxy.dialects.base import Asked, Dialect, Observer, Seen
+from proxy.errors import (
+    RequestError,
+    UnknownModel,
+    UpstreamAuth,
+    UpstreamProtocol,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from proxy.fleet.snapshot import Pinned, Served
+from proxy.gateway.headers import is_offered, returned, sent_request_id, upstream_head
+from proxy.gateway.plan import Plan, passthrough, plan
+from proxy.gateway.reply import answer_error, request_id_line
+from proxy.http.answer import status_line
+from proxy.http.server import Request, ServerConnection
+from proxy.http.upstream import AnswerHead, UpstreamConnection
+from proxy.observe.request_line import Outcome
+from proxy.routing import retry
+from proxy.routing.address import Address, parse_address, prompt_address
+from proxy.versions.names import ByLabel
+
+if TYPE_CHECKING:
+    from proxy.gateway.gateway import Gateway
+
+
+class ManagedExchange:
+    """Implements what both connections expect of an exchange (`http.server`, `http.upstream`)."""
+
+    def __init__(self, gateway: Gateway, connection: ServerConnection, request: Request) -> None:
+        self._gateway = gateway
+        self._connection = connection
+        self._request = request
+        self._dialect: Dialect = request.admitted.dialect
+        self._line = gateway.new_line(request)
+        self._plan: Plan | None = None
+        self._stamp = b""
+        self._upstream: UpstreamConnection | None = None
+        self._observer: Observer | None = None
+        self._own_credential = False
+        self._target = 0
+        self._began = False
+        self._framed = False
+        self._paused = False
+        self._over = False
+        self._total = 0.0
+
+    # --- composing
+
+    def begin(self) -> None:
+        line, head = self._line, self._request.head
+        line.app, line.dialect = self._request.admitted.grant.app, self._dialect.name
+        line.request_id = sent_request_id(head.fields.get(b"x-request-id")) or line.request_id
+        try:
+            self._gateway.check_capacity()
+            depth = self._gateway.settings.limits.depth
+            asked = self._dialect.read(self._request.body, depth=depth)
+            line.stream = asked.stream
+            self._choose(asked)
+        except RequestError as error:
+            self._answer_error(error)
+
+    def _choose(self, asked: Asked) -> None:
+        try:
+            address = self._address(asked)
+            self._line.model = address.model
+            if isinstance(address.reference, ByLabel):
+                self._line.label = address.reference.label
+            found = self._gateway.resolve(address, self._request.admitted.grant)
+        except UnknownModel:
+            self._pass_through(asked)
+            return
+        if found is None:
+            self._gateway.spawn(self._fetch(asked, address))
+        else:
+            self._compose(asked, found)
+
+    def _address(self, asked: Asked) -> Address:
+        if asked.prompt_id:
+            aliases = self._gateway.settings.models.prompts
+            return prompt_address(asked.prompt_id, asked.prompt_version, aliases)
+        return parse_address(asked.address)
+
+    def _pass_through(self, asked: Asked) -> None:
+        """Forward what is not ours, where the operator allows that; raises `UnknownModel` else."""
+        route = self._gateway.vendors.speaking(self._dialect.name)
+        if self._gateway.settings.models.unmanaged != "passthrough" or route is None:
+            raise UnknownModel()
+        self._start(passthrough(asked, route.name, self._request.body))
+
+    async def _fetch(self, asked: Asked, address: Address) -> None:
+        try:
+            found = await self._gateway.fetch(address)
+            if not self._over:
+                self._compose(asked, found)
+        except RequestError as error:
+            self._answer_error(error)
+
+    def _compose(self, asked: Asked, found: Pinned | Served) -> None:
+        line = self._line
+        served, pin = (found.served, found.pin) if isinstance(found, Pinned) else (found, None)
+        line.version, line.digest = served.id, served.version.info.digest
+        line.epoch = pin.epoch if pin is not None else None
+        self._stamp = served.stamp
+        self._start(plan(served, self._dialect, asked))
+
+    def _start(self, made: Plan) -> None:
+        line = self._line
+        line.dropped, line.app_fields = made.composed.dropped, made.composed.app_fields
+        self._plan, self._stamp = made, made.stamp
+        self._total = self._gateway.loop.time() + made.routing.timeout_s
+        self._attempt(made, 0)
+
+    # --- calling the vendor
+
+    def _attempt(self, made: Plan, target: int) -> None:
+        """Call one target. Raises `RequestError` if that cannot even be tried."""
+        line, request = self._line, self._request
+        wanted = made.targets[target]
+        line.attempt += 1
+        line.vendor, line.vendor_model, self._target = wanted.vendor, wanted.id, target
+        route = self._gateway.vendors.route(wanted.vendor)
+        self._own_credential = route.credential is not None
+        credential = route.credential.line(self._gateway.loop.time()) if route.credential else None
+        body = made.body(target)
+        path = route.prefix + self._dialect.path.encode() + request.head.query
+        head = upstream_head(
+            path,
+            route.host,
+            request.head.headers,
+            self._dialect.forwarded_prefixes,
+            credential,
+            sum(map(len, body)),
+        )
+        self._wait(self._gateway.settings.timeouts.first_byte_s)
+        if line.proxy_ms is None:
+            line.proxy_ms = round((time.perf_counter() - request.arrived) * 1000, 3)
+        route.pool.send(self, head, body)
+
+    def _wait(self, limit_s: float) -> None:
+        self._connection.deadline = min(self._gateway.loop.time() + limit_s, self._total)
+
+    @property
+    def wanted(self) -> bool:
+        return not self._over
+
+    def sending(self, connection: UpstreamConnection) -> None:
+        self._upstream = connection
+        self._wait(self._gateway.settings.timeouts.first_byte_s)
+
+    def stalled(self, stalled: bool) -> None:
+        timeouts = self._gateway.settings.timeouts
+        self._wait(timeouts.write_s if stalled else timeouts.first_byte_s)
+
+    def failed(self, error: RequestError, *, not_sent: bool) -> None:
+        self._upstream = None
+        if self._over:
+            return
+        if self._began:
+            self._break(Outcome.BROKEN, error)
+            return
+        assert self._plan is not None
+        step = retry.decide(self._plan.routing, attempt=self._line.attempt, not_sent=not_sent)
+        if isinstance(step, retry.GiveUp):
+            self._answer_error(error)
+        elif step.after_s:
+            self._gateway.loop.call_later(step.after_s, self._again, step.target)
+        else:
+            self._again(step.target)
+
+    def _again(self, target: int) -> None:
+        if self._over:
+            return
+        assert self._plan is not None
+        try:
+            self._attempt(self._plan, target)
+        except RequestError as error:
+            self._answer_error(error)
+
+    # --- answering
+
+    def answered(self, head: AnswerHead) -> None:
+        fields = dict(head.headers)
+        problem = self._problem(head, fields)
+        if problem is not None:
+            self._drop_upstream()
+            self._answer_error(problem)
+            return
+        self._line.status = head.status
+        kind = fields.get(b"content-type", b"")
+        stream = head.status < 300 and kind.startswith(b"text/event-stream")
+        self._observer = self._dialect.observer(stream=stream)
+        self._framed = head.length is not None
+        self._began = True
+        headers = b"".join((returned(head.headers), request_id_line(self._line), self._stamps()))
+        self._connection.start(status_line(head.status), headers, head.length)
+        # The body was kept for another attempt; there is none any more.
+        self._request.body = b""
+
+    def _problem(self, head: AnswerHead, fields: dict[bytes, bytes]) -> RequestError | None:
+        """Return why the vendor's answer cannot be passed on, if so."""
+        if 300 <= head.status < 400:
+            return UpstreamProtocol("the vendor redirected the request; redirects are not followed")
+        if head.status in (401, 403) and self._own_credential:
+            # Its text may repeat a part of the key.
+            return UpstreamAuth(hint="run: proxyctl check")
+        coding = fields.get(b"content-encoding", b"identity")
+        offered = self._request.head.fields.get(b"accept-encoding", b"")
+        if coding.lower() != b"identity" and not is_offered(coding, offered):
+            return UpstreamProtocol("the vendor compressed its answer in a way the app cannot read")
+        return None
+
+    def _stamps(self) -> bytes:
+        """Return the stamp, as far as it is known."""
+        line = self._line
+        if not line.attempt:
+            return self._stamp
+        upstream = f"x-proxy-upstream: {line.vendor}/{line.vendor_model};attempt={line.attempt}\r\n"
+        return self._stamp + upstream.encode("ascii", "replace")
+
+    def received(self, data: bytes) -> None:
+        line = self._line
+        if line.ttft_ms is None:
+            line.ttft_ms = round((time.perf_counter() - self._request.arrived) * 1000, 3)
+        line.bytes_out += len(data)
+        if self._observer is not None:
+            self._observer.feed(data)
+        self._connection.write(data)
+
+    def flush(self) -> None:
+        if self._began and not self._over:
+            self._connection.flush()
+            if not self._paused:
+                self._wait(self._gateway.settings.timeouts.idle_s)
+
+    def ended(self, *, by_eof: bool) -> None:
+        self._upstream = None
+        if self._over:
+            return
+        seen = self._look()
+        if by_eof and not seen.ended:
+            self._break(Outcome.BROKEN, UpstreamUnreachable())
+            return
+        connection = self._connection
+        self._close(self._outcome(seen))
+        connection.finish()
+        connection.next()
+
+    def _outcome(self, seen: Seen) -> Outcome:
+        if self._line.status >= 400 or seen.failed:
+            return Outcome.VENDOR_ERROR
+        return Outcome.OK if seen.ended else Outcome.INCOMPLETE
+
+    def _look(self) -> Seen:
+        """Put what the observer saw into the line."""
+        seen = self._observer.finish() if self._observer is not None else Seen()
+        line = self._line
+        line.served_model, line.finish_reason = seen.served_model, seen.finish_reason
+        line.input_tokens, line.output_tokens = seen.input_tokens, seen.output_tokens
+        line.cached_tokens = seen.cached_tokens
+        return seen
+
+    # --- endings
+
+    def _answer_error(self, error: RequestError) -> None:
+        """Answer with an error of the proxy's own; nothing was written yet."""
+        if self._over:
+            return
+        connection = self._connection
+        answer_error(connection, self._dialect, error, self._line, self._stamps())
+        self._close(None)
+        connection.finish()
+        connection.next()
+
+    def _break(self, outcome: Outcome, error: RequestError) -> None:
+        """Break off an answer that has begun, with the dialect's error event where it fits in."""
+        self._drop_upstream()
+        self._look()
+        self._line.error = error.code
+        if not self._framed and self._observer is not None and self._observer.between_events:
+            self._connection.write(self._dialect.error_event(error, self._line.request_id))
+        connection = self._connection
+        self._close(outcome)
+        connection.abort()
+
+    def _drop_upstream(self) -> None:
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()
+
+    def _close(self, outcome: Outcome | None) -> None:
+        self._over = True
+        if outcome is not None:
+            self._line.outcome = outcome
+        self._gateway.log(self._line, self._request)
+        self._gateway.over(self)
+
+    def app_gone(self) -> None:
+        if self._over:
+            return
+        self._drop_upstream()
+        seen = self._look()
+        # SDKs hang up as soon as they have read the end marker, before the last chunk.
+        self._line.status = self._line.status or 499
+        self._close(Outcome.OK if seen.ended else Outcome.CLIENT_CLOSED)
+
+    def pause(self) -> None:
+        self._paused = True
+        if self._upstream is not None:
+            self._upstream.pause()
+
+    def resume(self) -> None:
+        self._paused = False
+        self._wait(self._gateway.settings.timeouts.idle_s)
+        if self._upstream is not None:
+            self._upstream.resume()
+
+    def expire(self, now: float) -> None:
+        if self._paused:
+            self._drop_upstream()
+            self._look()
+            connection = self._connection
+            self._close(Outcome.STALLED)
+            connection.abort()
+        elif self._began:
+            self._break(Outcome.BROKEN, UpstreamTimeout())
+        else:
+            self._drop_upstream()
+            self._answer_error(UpstreamTimeout())
+
+    def cut_off(self) -> None:
+        """Break off at the end of a shutdown's grace."""
+        if self._over:
+            return
+        self._drop_upstream()
+        self._look()
+        connection = self._connection
+        self._close(Outcome.DRAINED)
+        connection.abort()

@@ -1,0 +1,210 @@
+"""The gateway: what every request shares, and where each begins."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import msgspec
+
+from proxy.errors import (
+    Draining,
+    Forbidden,
+    Overloaded,
+    RequestError,
+    StoreUnavailable,
+    UnknownModel,
+)
+from proxy.fleet.follow import Follower
+from proxy.fleet.snapshot import Pinned, Served
+from proxy.gateway.access import Access
+from proxy.gateway.exchange import ManagedExchange
+from proxy.gateway.reply import answer_error, answer_json
+from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_dialect
+from proxy.gateway.vendors import Vendors
+from proxy.http.head import Head
+from proxy.http.server import Exchange, Request, ServerConnection
+from proxy.observe.clock import timestamp
+from proxy.observe.log_sink import LogSink
+from proxy.observe.request_line import RequestLine, encode
+from proxy.observe.stats import Stats
+from proxy.routing.address import Address, Grant, check_grant, parse_address
+from proxy.settings import Settings
+from proxy.versions.names import ByLabel
+from proxy.versions.record import PROD
+
+
+class Gateway:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        follower: Follower,
+        vendors: Vendors,
+        access: Access,
+        sink: LogSink,
+        stats: Stats,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.settings = settings
+        self.follower = follower
+        self.vendors = vendors
+        self.stats = stats
+        self.loop = loop
+        self.draining = False
+        self._access = access
+        self._sink = sink
+        self._exchanges: set[ManagedExchange] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._id_prefix = f"req_{secrets.token_hex(6)}"
+        self._count = itertools.count(1)
+
+    # --- for the connections
+
+    def admit(self, head: Head) -> Admitted:
+        """Let a head through, or raise what it is to be answered with."""
+        if self.draining:
+            raise Draining()
+        grant = self._access.identify(head)
+        return Admitted(grant, find_dialect(head))
+
+    def begin(self, connection: ServerConnection, request: Request) -> Exchange | None:
+        if request.admitted.dialect is None:
+            self._list_models(connection, request)
+            return None
+        exchange = ManagedExchange(self, connection, request)
+        self._exchanges.add(exchange)
+        self.stats.in_flight += 1
+        exchange.begin()
+        return exchange
+
+    def refuse(self, connection: ServerConnection, request: Request, error: RequestError) -> None:
+        """Answer a request that was refused by its head or could not be read, and close."""
+        connection.refuse_rest()
+        line = self.new_line(request)
+        answer_error(connection, dialect_of(request.head), error, line)
+        self.log(line, request)
+        connection.finish()
+
+    # --- for the exchanges
+
+    def resolve(self, address: Address, grant: Grant) -> Pinned | Served | None:
+        """Return what answers `address`, None if it is an explicit version that is not held.
+
+        Raises the request errors of design 5.1 that concern models and versions.
+        """
+        check_grant(grant, address)
+        snapshot = self.follower.snapshot
+        if isinstance(address.reference, ByLabel):
+            if not snapshot.loaded:
+                raise StoreUnavailable()
+            return snapshot.by_label(address)
+        return self.follower.find(address)
+
+    async def fetch(self, address: Address) -> Served:
+        """Get an explicit version. Raises as `Follower.fetch`, and `UnknownModel`."""
+        try:
+            async with asyncio.timeout(self.settings.timeouts.store_s):
+                return await self.follower.fetch(address)
+        except TimeoutError:
+            raise StoreUnavailable() from None
+
+    def check_capacity(self) -> None:
+        if self.stats.in_flight > self.settings.limits.in_flight:
+            raise Overloaded()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def new_line(self, request: Request) -> RequestLine:
+        return RequestLine(
+            "", f"{self._id_prefix}{next(self._count):x}", bytes_in=len(request.body)
+        )
+
+    def log(self, line: RequestLine, request: Request) -> None:
+        """Write the request's line and count it."""
+        line.ts = timestamp()
+        line.duration_ms = round((time.perf_counter() - request.arrived) * 1000, 3)
+        self.stats.count(line)
+        if self.settings.log.requests:
+            self._sink.write(encode(line))
+
+    def over(self, exchange: ManagedExchange) -> None:
+        self._exchanges.discard(exchange)
+        self.stats.in_flight -= 1
+        if not self._exchanges:
+            self._idle.set()
+
+    # --- shutting down
+
+    async def drain(self, grace_s: float) -> None:
+        """Wait until no request is in flight; break off what is left after `grace_s`."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(grace_s):
+                while self._exchanges:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            self.cut_off()
+
+    def cut_off(self) -> None:
+        """Break off every request that is in flight."""
+        for exchange in list(self._exchanges):
+            exchange.cut_off()
+
+    # --- the list of models
+
+    def _list_models(self, connection: ServerConnection, request: Request) -> None:
+        line = self.new_line(request)
+        line.app = request.admitted.grant.app
+        try:
+            body = self._models(request)
+        except RequestError as error:
+            answer_error(connection, dialect_of(request.head), error, line)
+        else:
+            answer_json(connection, line, body)
+        self.log(line, request)
+        connection.finish()
+
+    def _models(self, request: Request) -> bytes:
+        """What is pinned to `prod` and granted to the app, in OpenAI's shape."""
+        if not self.follower.snapshot.loaded:
+            raise StoreUnavailable()
+        name = request.head.path[len(MODELS) + 1 :].decode()
+        if not name:
+            rows = [row for row in self._rows() if _may(request.admitted.grant, row["id"])]
+            return msgspec.json.encode({"object": "list", "data": rows})
+        address = parse_address(name.replace("%40", "@"))
+        for row in self._rows():
+            if row["id"] == address.model and _may(request.admitted.grant, address.model):
+                return msgspec.json.encode(row)
+        raise UnknownModel()
+
+    def _rows(self) -> list[Mapping[str, Any]]:
+        return [
+            {
+                "id": model,
+                "object": "model",
+                "created": 0,
+                "owned_by": "proxy",
+                "version": pinned.served.id,
+            }
+            for (model, label), pinned in sorted(self.follower.snapshot.pinned.items())
+            if label == PROD
+        ]
+
+
+def _may(grant: Grant, model: str) -> bool:
+    try:
+        check_grant(grant, Address(model, ByLabel(PROD)))
+    except Forbidden:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""Which headers cross the proxy. Pure: allow-lists in both directions, heads built anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from proxy.http.head import Headers
+
+# From the app to the vendor, beside what the dialect names.
+_FORWARDED = frozenset(
+    {
+        b"accept",
+        b"user-agent",
+        b"idempotency-key",
+        b"traceparent",
+        b"tracestate",
+        b"x-client-request-id",
+    }
+)
+
+# Only where the app's own credential passes through: they belong to it.
+_WITH_CREDENTIAL = frozenset({b"authorization", b"openai-organization", b"openai-project"})
+
+# From the vendor to the app: what SDKs read, request ids and rate limits. Never framing, cookies,
+# or what speaks about the vendor's host; never a stamp that is not ours.
+_RETURNED = frozenset(
+    {
+        b"content-type",
+        b"content-encoding",
+        b"date",
+        b"retry-after",
+        b"retry-after-ms",
+        b"x-should-retry",
+        b"x-request-id",
+        b"request-id",
+        b"apim-request-id",
+        b"cf-ray",
+        b"warning",
+    }
+)
+_RETURNED_PREFIXES = (b"openai-", b"x-ratelimit-", b"anthropic-", b"x-ms-", b"azureml-", b"x-groq-")
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+def upstream_head(
+    target: bytes,
+    host: bytes,
+    headers: Headers,
+    prefixes: tuple[bytes, ...],
+    credential: bytes | None,
+    length: int,
+) -> bytes:
+    """Build the head of a call to a vendor, ended. `credential` None: the app's own passes.
+
+    The vendor is asked not to compress: the answer's bytes go through unchanged, and what an
+    observer cannot read it cannot count.
+    """
+    passed = [
+        b"%b: %b\r\n" % item
+        for item in headers
+        if item[0] in _FORWARDED
+        or item[0].startswith(prefixes)
+        or (credential is None and item[0] in _WITH_CREDENTIAL)
+    ]
+    return b"".join(
+        (
+            b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (target, host),
+            credential or b"",
+            *passed,
+            b"content-type: application/json\r\naccept-encoding: identity\r\n"
+            b"content-length: %d\r\n\r\n" % length,
+        )
+    )
+
+
+def returned(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the header lines of a vendor's answer that go to the app."""
+    return b"".join(
+        b"%b: %b\r\n" % item
+        for item in headers
+        if item[0] in _RETURNED or item[0].startswith(_RETURNED_PREFIXES)
+    )
+
+
+def sent_request_id(given: bytes | None) -> str | None:
+    """Return the app's request id if it is well formed."""
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return None
+
+
+def is_offered(coding: bytes, offered: bytes) -> bool:
+    """Say whether an app that sent `accept-encoding: offered` can decode `coding`."""
+    names = {part.partition(b";")[0].strip().lower() for part in offered.split(b",")}
+    return coding.strip().lower() in names

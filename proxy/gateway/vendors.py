@@ -1,0 +1,89 @@
+"""The vendor table at run time: where each vendor is, how it is paid, and its connections."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from proxy.errors import UpstreamUnreachable
+from proxy.gateway.credential import Credential, find_credential
+from proxy.http.deadlines import Deadlines
+from proxy.http.upstream import Origin, Pool
+from proxy.settings import Settings, Vendor
+
+
+@dataclass(frozen=True, slots=True)
+class VendorRoute:
+    """`prefix` is the path of the base URL, `host` the value of the host header."""
+
+    name: str
+    prefix: bytes
+    host: bytes
+    pool: Pool = field(repr=False)
+    credential: Credential | None = field(repr=False)
+    dialects: tuple[str, ...] = ()
+
+
+class Vendors:
+    def __init__(self, routes: Mapping[str, VendorRoute]) -> None:
+        self._routes = routes
+
+    def route(self, name: str) -> VendorRoute:
+        """Raises `UpstreamUnreachable` for a vendor that this proxy has no entry for."""
+        route = self._routes.get(name)
+        if route is None:
+            raise UpstreamUnreachable(
+                "the version's vendor is not configured at this proxy", hint="run: proxyctl check"
+            )
+        return route
+
+    def speaking(self, dialect: str) -> VendorRoute | None:
+        """Return the first vendor that speaks `dialect`: where unmanaged requests go."""
+        return next((r for r in self._routes.values() if dialect in r.dialects), None)
+
+    async def close(self) -> None:
+        for route in self._routes.values():
+            await route.pool.close()
+
+
+def open_vendors(
+    settings: Settings, env: Mapping[str, str], deadlines: Deadlines, scratch: memoryview
+) -> Vendors:
+    """Build the table. Raises `OSError` if a CA file cannot be read."""
+    routes = {}
+    for name, vendor in settings.vendors.items():
+        pool = Pool(_origin(vendor), settings.limits, settings.timeouts, deadlines, scratch)
+        url = urlsplit(vendor.base_url)
+        credential = find_credential(vendor.api_key_file, vendor.api_key_env, env)
+        routes[name] = VendorRoute(
+            name, url.path.encode(), url.netloc.encode(), pool, credential, vendor.dialects
+        )
+    return Vendors(routes)
+
+
+def _origin(vendor: Vendor) -> Origin:
+    url = urlsplit(vendor.base_url)
+    assert url.hostname is not None
+    if url.scheme == "http":
+        return Origin(url.hostname, url.port or 80)
+    return Origin(url.hostname, url.port or 443, _tls(vendor))
+
+
+def _tls(vendor: Vendor) -> ssl.SSLContext:
+    """Certificates and host names are always checked: by the system's store or by one CA file."""
+    context = ssl.create_default_context(cafile=vendor.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def fingerprint(settings: Settings) -> str:
+    """Return twelve hex digits over the vendor table, so that proxies that differ can be seen.
+
+    Keys are not part of it; where they come from is not either.
+    """
+    rows = sorted((name, v.base_url, sorted(v.dialects)) for name, v in settings.vendors.items())
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]

@@ -1,0 +1,399 @@
+"""Connections from apps: requests are read, queued, and answered in order.
+
+Strategy: one request at a time is answered; what a client pipelines behind it waits in a bounded
+queue, and reading pauses when that is full. A failure closes the input at once and is answered
+when its turn comes. A large body of known length is read straight into its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import httptools
+
+from proxy.errors import (
+    BadFraming,
+    BodyTooLarge,
+    HeadersTooLarge,
+    RequestError,
+    RequestTimeout,
+)
+from proxy.http.answer import CONTINUE, LAST_CHUNK, chunk, framing
+from proxy.http.deadlines import NEVER, Deadlines
+from proxy.http.head import Head, Headers, check_head
+from proxy.settings import Limits, Timeouts
+
+# What one read may bring; shared by all connections of a loop, since it is used up at once.
+READ_BYTES = 64 * 1024
+
+# From here on a body is read into place; below, the parser's copy is cheaper than a new parser.
+IN_PLACE_BYTES = 32 * 1024
+
+# How long a refused client may go on sending before the connection is cut, so that it gets to
+# read the refusal (closing at once would reset the connection under its write).
+LINGER_S = 5.0
+
+
+@dataclass(slots=True)
+class Request:
+    """`arrived` is when its last byte was read, on the clock of `time.perf_counter`."""
+
+    head: Head
+    body: bytes | bytearray
+    arrived: float
+    admitted: Any = None
+    error: RequestError | None = None
+
+
+class Exchange(Protocol):
+    """One request being answered; made by the gateway, driven by the connection."""
+
+    def app_gone(self) -> None:
+        """The app closed the connection before the answer was complete."""
+
+    def pause(self) -> None:
+        """The app does not take what was written; stop bringing more."""
+
+    def resume(self) -> None: ...
+
+    def expire(self, now: float) -> None:
+        """A deadline that the exchange set on its connection has passed."""
+
+
+class Gateway(Protocol):
+    """What a connection needs from the gateway."""
+
+    def admit(self, head: Head) -> object:
+        """Look at a head before the body is read. Raises `RequestError` to refuse it.
+
+        What is returned is kept in `Request.admitted`.
+        """
+
+    def begin(self, connection: ServerConnection, request: Request) -> Exchange | None:
+        """Start to answer; None if the answer is already complete."""
+
+    def refuse(self, connection: ServerConnection, request: Request, error: RequestError) -> None:
+        """Answer a request that could not be read, completely."""
+
+
+@dataclass(slots=True)
+class Listener:
+    """What all connections of one listener share."""
+
+    loop: asyncio.AbstractEventLoop
+    gateway: Gateway
+    limits: Limits
+    timeouts: Timeouts
+    deadlines: Deadlines
+    scratch: memoryview
+    connections: set[ServerConnection]
+    draining: bool = False
+
+
+class ServerConnection(asyncio.BufferedProtocol):
+    """One connection from an app. Methods under "answer" are for the exchange that is active."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._queue: deque[Request] = deque()
+        self._active: Exchange | None = None
+        self._busy = False
+        self._target = b""
+        self._headers: Headers = []
+        self._head: Head | None = None
+        self._admitted: object = None
+        self._head_bytes = 0
+        self._in_head = False
+        self._body: bytearray | list[bytes] | None = None
+        self._body_bytes = 0
+        self._place: memoryview | None = None
+        self._deaf = False
+        self._paused = False
+        self._lingering = False
+        self._out: list[bytes] = []
+        self._chunked = False
+        self._keep_alive = True
+        self.deadline = NEVER
+
+    # --- events of the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # A cast: uvloop's transports do not register as asyncio's.
+        self._transport = transport = cast(asyncio.Transport, transport)
+        shared = self._listener
+        if len(shared.connections) >= shared.limits.connections or shared.draining:
+            self._deaf = True
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(high=shared.limits.buffer_bytes)
+        shared.connections.add(self)
+        shared.deadlines.add(self)
+        self.deadline = shared.loop.time() + shared.timeouts.keepalive_s
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._deaf = True
+        self._listener.connections.discard(self)
+        self._listener.deadlines.remove(self)
+        self._queue.clear()
+        active, self._active = self._active, None
+        if active is not None:
+            active.app_gone()
+
+    def eof_received(self) -> bool:
+        # A half-closed connection counts as closed: apps that are still there do not half-close.
+        return False
+
+    def pause_writing(self) -> None:
+        if self._active is not None:
+            self.deadline = self._listener.loop.time() + self._listener.timeouts.write_s
+            self._active.pause()
+
+    def resume_writing(self) -> None:
+        if self._active is not None:
+            self._active.resume()
+
+    def get_buffer(self, size_hint: int) -> memoryview:
+        return self._listener.scratch if self._place is None else self._place
+
+    def buffer_updated(self, count: int) -> None:
+        if self._place is not None:
+            self._filled(count)
+        elif not self._deaf:
+            self._feed(self._listener.scratch[:count])
+
+    def expire(self, now: float) -> None:
+        if self._active is not None:
+            self._active.expire(now)
+        elif self._head is not None:
+            self._fail(RequestTimeout())
+        else:
+            # Idle, lingering, or a head that does not come to an end: nothing could be answered.
+            self._transport.abort()
+
+    # --- events of the parser
+
+    def on_message_begin(self) -> None:
+        self._target, self._headers, self._head, self._head_bytes = b"", [], None, 0
+        self._body, self._body_bytes, self._in_head = None, 0, True
+        if not self._busy:
+            self.deadline = self._listener.loop.time() + self._listener.timeouts.head_s
+
+    def on_url(self, target: bytes) -> None:
+        self._target += target
+        self._count(len(target))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        if self._head is None:
+            self._headers.append((name.lower(), value))
+            if len(self._headers) > self._listener.limits.headers:
+                raise HeadersTooLarge()
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        head = self._head = Head(
+            parser.get_method(),
+            self._target,
+            parser.get_http_version(),
+            parser.should_keep_alive(),
+            self._headers,
+            dict(self._headers),
+        )
+        self._in_head = False
+        check_head(head)
+        self._admitted = self._listener.gateway.admit(head)
+        self._expect_body(head)
+
+    def on_body(self, data: bytes) -> None:
+        self._body_bytes += len(data)
+        if self._body_bytes > self._listener.limits.body_bytes:
+            raise BodyTooLarge()
+        if isinstance(self._body, bytearray):
+            self._body[self._body_bytes - len(data) : self._body_bytes] = data
+        elif self._body is None:
+            self._body = [data]
+        else:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        assert self._head is not None
+        body = self._body
+        whole = body if isinstance(body, bytearray) else b"".join(body or ())
+        self._complete(self._head, whole)
+
+    # --- reading
+
+    def _feed(self, data: memoryview) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            if not isinstance(cause, RequestError):
+                raise
+            self._fail(cause)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(BadFraming())
+        else:
+            if self._in_head:
+                self._count_unparsed(len(data))
+            elif isinstance(self._body, bytearray):
+                self._place = memoryview(self._body)[self._body_bytes :]
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self._listener.limits.head_bytes:
+            raise HeadersTooLarge()
+
+    def _count_unparsed(self, size: int) -> None:
+        """Bound a head that never gets to its next line, which the parser would go on holding."""
+        self._head_bytes += size
+        if self._head_bytes > 2 * self._listener.limits.head_bytes:
+            self._fail(HeadersTooLarge())
+
+    def _expect_body(self, head: Head) -> None:
+        length = int(head.fields.get(b"content-length", b"0"))
+        limits = self._listener.limits
+        if length > limits.body_bytes:
+            raise BodyTooLarge()
+        if not self._busy:
+            self.deadline = self._listener.loop.time() + self._listener.timeouts.body_s
+        if length >= IN_PLACE_BYTES:
+            self._body = bytearray(length)
+        if b"expect" in head.fields and (length or b"transfer-encoding" in head.fields):
+            self._invite()
+
+    def _invite(self) -> None:
+        """Ask for the body. Behind another request the app waits, or sends it unasked."""
+        if not self._busy:
+            self._transport.write(CONTINUE)
+
+    def _filled(self, count: int) -> None:
+        assert self._place is not None
+        assert self._head is not None
+        assert isinstance(self._body, bytearray)
+        self._body_bytes += count
+        self._place = self._place[count:]
+        if self._body_bytes == len(self._body):
+            body, self._place, self._body = self._body, None, None
+            # The parser still waits for the body that it never saw.
+            self._parser = httptools.HttpRequestParser(self)
+            self._complete(self._head, body)
+
+    def _complete(self, head: Head, body: bytes | bytearray) -> None:
+        self._head, self._body, self._headers, self._target = None, None, [], b""
+        self._queue.append(Request(head, body, time.perf_counter(), self._admitted))
+        self._serve()
+
+    def _fail(self, error: RequestError) -> None:
+        """Take no more input; answer the failure after the requests before it."""
+        if self._deaf:
+            return
+        self._deaf, self._place = True, None
+        head = self._head or self._torn_head()
+        self._queue.append(Request(head, b"", time.perf_counter(), error=error))
+        self._head, self._body = None, None
+        self._serve()
+
+    def _torn_head(self) -> Head:
+        """What is known of a head that cannot be read: enough to answer in the right dialect."""
+        return Head(b"", self._target, "1.1", False, [], {})
+
+    # --- serving
+
+    def _serve(self) -> None:
+        """Start the next request unless one is being answered."""
+        while self._queue and not self._busy and not self._transport.is_closing():
+            request = self._queue.popleft()
+            self._busy = True
+            self.deadline = NEVER
+            gateway = self._listener.gateway
+            if request.error is not None:
+                gateway.refuse(self, request, request.error)
+            else:
+                self._begin(gateway, request)
+        self._pace()
+
+    def _begin(self, gateway: Gateway, request: Request) -> None:
+        self._keep_alive = request.head.keep_alive and not self._listener.draining
+        self._chunked = request.head.version == "1.1"
+        exchange = gateway.begin(self, request)
+        if self._busy:
+            self._active = exchange
+
+    def _pace(self) -> None:
+        full = len(self._queue) >= self._listener.limits.pipelined
+        if full != self._paused and not self._transport.is_closing():
+            self._paused = full
+            (self._transport.pause_reading if full else self._transport.resume_reading)()
+
+    # --- answer
+
+    def start(self, status_line: bytes, headers: bytes, length: int | None) -> None:
+        """Write the head of the answer. `length` None: the body is chunked, or ends the connection
+        with HTTP/1.0."""
+        if length is None and not self._chunked:
+            self._keep_alive = False
+        end = framing(
+            length,
+            chunked=self._chunked,
+            keep_alive=self._keep_alive,
+            http_1_0=not self._chunked,
+        )
+        self._chunked = self._chunked and length is None
+        self._out.append(status_line + headers + end)
+
+    def write(self, data: bytes) -> None:
+        self._out.append(chunk(data) if self._chunked else data)
+
+    def flush(self) -> None:
+        out = self._out
+        if out:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
+
+    def finish(self) -> None:
+        """The answer is complete; go on with the next request or close."""
+        if self._chunked:
+            self._out.append(LAST_CHUNK)
+        self.flush()
+        self._busy, self._active = False, None
+        if self._deaf and not self._queue and not self._keep_alive:
+            self._linger()
+        elif not self._keep_alive or self._listener.draining:
+            self._deaf = True
+            self._queue.clear()
+            self._transport.close()
+        else:
+            self.deadline = self._listener.loop.time() + self._listener.timeouts.keepalive_s
+
+    def next(self) -> None:
+        """Serve what was pipelined behind the answer that just ended."""
+        if not self._busy:
+            self._serve()
+
+    def refuse_rest(self) -> None:
+        """Mark that nothing after the current request is served: the connection closes."""
+        self._keep_alive = False
+
+    def abort(self) -> None:
+        """Break the connection, so that half an answer cannot pass for a whole one."""
+        self.flush()
+        self._active = None
+        self._transport.abort()
+
+    def _linger(self) -> None:
+        self._lingering = True
+        self.deadline = self._listener.loop.time() + LINGER_S
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def close_idle(self) -> None:
+        """Close unless a request is being read or answered."""
+        if not self._busy and not self._in_head and self._head is None:
+            self._deaf = True
+            self._transport.close()

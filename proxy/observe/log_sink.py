@@ -1,0 +1,103 @@
+"""Where log lines go: a bounded queue that a thread empties.
+
+The event loop never waits for a slow reader of stdout. A full queue drops lines and counts them;
+the count is written as a line of its own when there is room again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import BinaryIO
+
+import msgspec
+
+from proxy import events
+from proxy.observe.clock import timestamp
+
+# A line appears within 100 ms of its request's end; batching until then saves a system call and
+# a change of threads for each.
+FLUSH_S = 0.02
+
+
+class LogSink:
+    """Collects lines on the event loop's thread and writes them in batches on its own."""
+
+    def __init__(self, file: BinaryIO, *, most_lines: int) -> None:
+        self._file = file
+        self._most = most_lines
+        self._lines: list[bytes] = []
+        self._writing: list[bytes] = []
+        self._dropped = 0
+        self.dropped = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Batch lines by timers of `loop` from now on; before that each line is written at once."""
+        self._loop = loop
+
+    def write(self, line: bytes) -> None:
+        """Queue one line, given with its line end."""
+        if len(self._lines) >= self._most:
+            self._dropped += 1
+            self.dropped += 1
+            return
+        self._lines.append(line)
+        if self._loop is None:
+            self._pass_on()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(FLUSH_S, self._pass_on)
+
+    def _pass_on(self) -> None:
+        self._timer = None
+        if self._writing and self._loop is not None:
+            self._timer = self._loop.call_later(FLUSH_S, self._pass_on)
+            return
+        self._note_dropped()
+        with self._wake:
+            self._writing += self._lines
+            self._lines = []
+            self._wake.notify()
+
+    def _note_dropped(self) -> None:
+        if self._dropped:
+            count, self._dropped = self._dropped, 0
+            line = {"event": events.LOG_LINES_DROPPED, "ts": timestamp(), "count": count}
+            self._lines.append(msgspec.json.encode(line) + b"\n")
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._writing and not self._closing:
+                    self._wake.wait()
+                if not self._writing:
+                    return
+                batch = list(self._writing)
+            self._write_out(b"".join(batch))
+            with self._wake:
+                del self._writing[: len(batch)]
+                self._wake.notify_all()
+
+    def _write_out(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+            self._file.flush()
+        except (OSError, ValueError):
+            # Nobody reads any more; requests go on without their lines.
+            self.dropped += data.count(b"\n")
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Write what is left, waiting at most `timeout_s` for a reader that is stuck."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop = None
+        self._pass_on()
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        self._thread.join(timeout_s)

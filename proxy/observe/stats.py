@@ -1,0 +1,41 @@
+"""Counters of requests, for the admin listener.
+
+Labels come from closed sets only: version ids from the store, outcomes, dialects, status classes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from proxy.observe.request_line import RequestLine
+
+# Series are kept for ever, so their number is bounded; later combinations share one.
+MOST_SERIES = 2000
+
+Series = tuple[str, str, str, int]
+"""Version id (or empty), dialect, outcome, status class."""
+
+OTHER: Series = ("other", "other", "other", 0)
+
+
+@dataclass(slots=True)
+class Stats:
+    in_flight: int = 0
+    requests: Counter[Series] = field(default_factory=Counter)
+
+    def count(self, line: RequestLine) -> None:
+        series = (line.version or "", line.dialect or "", line.outcome, line.status // 100)
+        if series not in self.requests and len(self.requests) >= MOST_SERIES:
+            series = OTHER
+        self.requests[series] += 1
+
+    def lines(self) -> Iterator[str]:
+        """Yield the counters in Prometheus' text format."""
+        yield "# TYPE proxy_requests_in_flight gauge"
+        yield f"proxy_requests_in_flight {self.in_flight}"
+        yield "# TYPE proxy_requests_total counter"
+        for (version, dialect, outcome, status), count in sorted(self.requests.items()):
+            labels = f'version="{version}",dialect="{dialect}",outcome="{outcome}"'
+            yield f'proxy_requests_total{{{labels},status="{status}xx"}} {count}'
