@@ -24,6 +24,7 @@ from proxy.gateway.access import Access
 from proxy.gateway.gateway import Gateway
 from proxy.gateway.vendors import Vendors, fingerprint, open_vendors
 from proxy.http.deadlines import Deadlines
+from proxy.http.outbox import Outbox
 from proxy.http.server import READ_BYTES, Listener, ServerConnection
 from proxy.observe.log_sink import LogSink
 from proxy.observe.logs import open_log
@@ -133,7 +134,9 @@ async def _listen(
     loop = asyncio.get_running_loop()
     deadlines = Deadlines(loop)
     scratch = memoryview(bytearray(READ_BYTES))
-    vendors = open_vendors(settings, env, deadlines, memoryview(bytearray(READ_BYTES)))
+    outbox = Outbox(loop)
+    received = memoryview(bytearray(READ_BYTES))
+    vendors = open_vendors(settings, env, deadlines, received, outbox, loop)
     gateway = Gateway(
         settings,
         follower=follower,
@@ -144,7 +147,7 @@ async def _listen(
         loop=loop,
     )
     listener = Listener(
-        loop, gateway, settings.limits, settings.timeouts, deadlines, scratch, set()
+        loop, gateway, settings.limits, settings.timeouts, deadlines, scratch, set(), outbox
     )
     host, port = split_address(settings.listen.data)
     server = await loop.create_server(

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from proxy.dialects.raw import Buffer, Raw
 from proxy.errors import RequestError
 from proxy.versions.content import Content
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What a request says, before a version is chosen.
 
     `address` is what the app called the model (`recommender@v6`), `variables` the values for
@@ -32,8 +33,7 @@ class Asked:
     prompt_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(msgspec.Struct, frozen=True, gc=False):
     """The body for the vendor in pieces, to be sent one after the other.
 
     The vendor model's id (as JSON) belongs between `opening` and `rest`, so that a fallback to
@@ -50,8 +50,7 @@ class Composed:
         return [self.opening, vendor_model, *self.rest]
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(msgspec.Struct, gc=False):
     """What an observer learnt from an answer; None where it saw nothing of the kind.
 
     `ended` says that the dialect's end of an answer was there, `failed` that the vendor reported

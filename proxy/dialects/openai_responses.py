@@ -8,7 +8,7 @@ only, because the vendor keeps them in the history of the following ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -176,7 +176,7 @@ def _with_prompt(asked: Asked, raw: Raw) -> Asked:
         raise InvalidRequest("prompt.id is required")
     given = prompt.get("variables")
     variables = common.read_prompt_variables(given) if given is not None else {}
-    return replace(
+    return msgspec.structs.replace(
         asked,
         prompt_id=_text(prompt, "id"),
         prompt_version=_text(prompt, "version"),

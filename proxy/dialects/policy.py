@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 import msgspec
 
@@ -17,9 +18,20 @@ from proxy.dialects.raw import Buffer, Raw, is_null, key_bytes
 from proxy.errors import OverrideRejected, WrongDialect
 from proxy.versions.content import Content, FieldRule
 
-
 # How an app wants its answer delivered; it decides nothing about what the answer is.
 TRANSPORT = frozenset({"stream", "stream_options"})
+
+
+# Keys that many requests have, written once.
+_KEYS: Final = {
+    name: key_bytes(name)
+    for name in (
+        *("stream", "stream_options", "user", "metadata", "store", "n", "seed", "stop"),
+        *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens"),
+        *("response_format", "tool_choice", "parallel_tool_calls", "reasoning", "include"),
+        *("reasoning_effort", "service_tier", "safety_identifier", "prompt_cache_key"),
+    )
+}
 
 
 class Rule(Enum):
@@ -47,8 +59,7 @@ class Settings:
     same: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(msgspec.Struct, gc=False):
     """The outcome of one walk: pieces to send, and names for stamp and log line."""
 
     pieces: list[Buffer]
@@ -128,8 +139,9 @@ def walk(fields: Mapping[str, Raw], table: Settings) -> Kept:
     """
     kept = Kept([], [], [])
     missing = dict(table.defaults) if table.defaults else None
+    rules = table.rules
     for name, raw in fields.items():
-        rule = table.rules.get(name)
+        rule = rules.get(name)
         if rule is None:
             _keep(kept, name, raw)
         elif rule is not Rule.SKIP:
@@ -140,15 +152,9 @@ def walk(fields: Mapping[str, Raw], table: Settings) -> Kept:
 
 
 def _keep(kept: Kept, name: str, raw: Raw) -> None:
-    kept.pieces.append(_known_key(name))
-    kept.pieces.append(memoryview(raw))
+    kept.pieces += (_KEYS.get(name) or key_bytes(name), raw)
     if name not in TRANSPORT:
         kept.app_fields.append(name)
-
-
-def _known_key(name: str) -> bytes:
-    """Write a key without the cost of escaping where it needs none."""
-    return b',"%b":' % name.encode() if name.isidentifier() and name.isascii() else key_bytes(name)
 
 
 def _apply(

@@ -17,7 +17,7 @@ from proxy.errors import InvalidJson, InvalidRequest
 
 Raw = msgspec.Raw
 Fields = Mapping[str, Raw]
-Buffer = bytes | bytearray | memoryview
+Buffer = bytes | bytearray | memoryview | Raw
 
 # No vendor has half as many top-level parameters; each costs us a name and a value object.
 MAX_FIELDS = 256
@@ -99,7 +99,7 @@ def _without_closed(brackets: bytes) -> bytes:
     return brackets.replace(b"[]", b"\0").replace(b"{}", b"\0").replace(b"\0", b"")
 
 
-def read_list(raw: Buffer | Raw) -> list[Raw]:
+def read_list(raw: Buffer) -> list[Raw]:
     """Decode one level of a list. Raises `InvalidRequest` if it is none."""
     try:
         return _LIST.decode(raw)
@@ -115,7 +115,7 @@ def read_nested(raw: Raw) -> dict[str, Raw]:
         raise InvalidRequest("an object was expected") from None
 
 
-def read_as(decoder: msgspec.json.Decoder[T], raw: Raw | Buffer, complaint: str) -> T:
+def read_as(decoder: msgspec.json.Decoder[T], raw: Buffer, complaint: str) -> T:
     """Decode `raw` with a typed decoder. Raises `InvalidRequest(complaint)` if it does not fit."""
     try:
         return decoder.decode(raw)
@@ -124,7 +124,7 @@ def read_as(decoder: msgspec.json.Decoder[T], raw: Raw | Buffer, complaint: str)
 
 
 def is_null(raw: Raw) -> bool:
-    return bytes(raw) == b"null" if len(memoryview(raw)) == 4 else False
+    return len(raw) == 4 and bytes(raw) == b"null"
 
 
 def list_inner(raw: Raw) -> memoryview:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-# The last events of a chat stream (finish, usage, end marker) are a few hundred bytes each.
-KEPT_BYTES = 16 * 1024
+# The last three events of a chat stream (finish, usage, end marker) take a few hundred bytes each.
+KEPT_BYTES = 4 * 1024
 # One event of the Responses dialect repeats the whole answer. Past this we stop looking: what we
 # hold is memory that a vendor could make us spend.
 MAX_EVENT_BYTES = 1024 * 1024

@@ -187,8 +187,8 @@ class Follower:
         self._regressed(pins)
         if models is None and pinned == dict(before.pinned) and before.loaded:
             return
-        known = (models or before.models) | {model for model, _ in pinned}
-        self.snapshot = Snapshot(max(pins.epoch, before.epoch), pinned, known, loaded=True)
+        epoch = max(pins.epoch, before.epoch)
+        self.snapshot = Snapshot.of(epoch, pinned, before.models if models is None else models)
         self.state.source = "store"
         self._held.update(pinned)
         self._announce(before)

@@ -96,9 +96,7 @@ def _snapshot(file: _File) -> Snapshot | None:
     if len(pinned) < len(file.kept):
         # One version that is not what it was makes the file as a whole doubtful.
         return None
-    by_key = {(item.pin.model, item.pin.label): item for item in pinned}
-    models = frozenset(item.pin.model for item in pinned)
-    return Snapshot(file.epoch, by_key, models, loaded=True)
+    return Snapshot.of(file.epoch, {(item.pin.model, item.pin.label): item for item in pinned})
 
 
 def _verified(kept: Iterable[_Kept]) -> Iterable[Pinned]:

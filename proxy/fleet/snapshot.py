@@ -8,14 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from proxy.dialects.base import Compiled
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import NotPinned, RequestError, UnknownModel, UnknownVersionAsked, WrongDialect
 from proxy.routing.address import Address
-from proxy.versions.content import Content
+from proxy.routing.retry import targets
+from proxy.versions.content import Content, VendorModel
 from proxy.versions.identity import load
 from proxy.versions.names import ByLabel
 from proxy.versions.record import PROD, Pin, PinKey, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a version's requests may go; `model_json` is the vendor model's id as JSON, `stamp`
+    the beginning of the header that names it."""
+
+    vendor: str
+    model: str
+    model_json: bytes
+    stamp: bytes
+
+
+def target_of(wanted: VendorModel) -> Target:
+    stamp = f"x-proxy-upstream: {wanted.vendor}/{wanted.id};attempt=".encode("ascii", "replace")
+    return Target(wanted.vendor, wanted.id, msgspec.json.encode(wanted.id), stamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +45,7 @@ class Served:
     content: Content = field(repr=False)
     dialects: Mapping[str, Compiled] = field(repr=False)
     stamp: bytes = field(repr=False)
+    targets: tuple[Target, ...] = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -55,7 +75,8 @@ def make_ready(version: Version) -> Served:
         raise WrongDialect()
     info = version.info
     stamp = f"x-proxy-version: {info.id}\r\nx-proxy-digest: {info.digest}\r\n".encode()
-    return Served(version, content, compiled, stamp)
+    wanted = targets(content.model, content.routing)
+    return Served(version, content, compiled, stamp, tuple(map(target_of, wanted)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +93,17 @@ class Snapshot:
     pinned: Mapping[PinKey, Pinned] = field(default_factory=dict)
     models: frozenset[str] = frozenset()
     loaded: bool = False
+    by_text: Mapping[str, Pinned] = field(default_factory=dict, repr=False)
+    """What `prod` holds, by the plain name that nearly every request asks for."""
+
+    @classmethod
+    def of(
+        cls, epoch: int, pinned: Mapping[PinKey, Pinned], models: frozenset[str] = frozenset()
+    ) -> Snapshot:
+        """Make a snapshot of these pins; a pinned model counts as registered."""
+        known = models | {model for model, _ in pinned}
+        by_text = {model: item for (model, label), item in pinned.items() if label == PROD}
+        return cls(epoch, dict(pinned), known, True, by_text)
 
     def by_label(self, address: Address) -> Pinned:
         """Return what a label holds. Raises `NotPinned`, `UnknownModel`, `UnknownVersionAsked`."""
@@ -82,7 +114,7 @@ class Snapshot:
         return found
 
     def _absent(self, model: str, label: str) -> RequestError:
-        if model not in self.models and not any(key[0] == model for key in self.pinned):
+        if model not in self.models:
             return UnknownModel()
         return NotPinned() if label == PROD else UnknownVersionAsked()
 

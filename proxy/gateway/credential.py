@@ -25,9 +25,8 @@ class Credential(Protocol):
 
 
 def _line(key: bytes) -> bytes:
-    if _KEY.fullmatch(key) is None:
-        raise UpstreamAuth("the vendor's key cannot be used", hint="run: proxyctl check")
-    return b"authorization: Bearer %b\r\n" % key
+    """Return the header line for `key`, empty if it cannot be one."""
+    return b"authorization: Bearer %b\r\n" % key if _KEY.fullmatch(key) else b""
 
 
 class FixedCredential:
@@ -36,13 +35,15 @@ class FixedCredential:
     __slots__ = ("_header",)
 
     def __init__(self, key: str) -> None:
-        self._header = key.strip().encode()
+        self._header = _line(key.strip().encode())
 
     def __repr__(self) -> str:
         return "***"
 
     def line(self, now: float) -> bytes:
-        return _line(self._header)
+        if not self._header:
+            raise UpstreamAuth("the vendor's key cannot be used", hint="run: proxyctl check")
+        return self._header
 
 
 class FileCredential:
@@ -63,7 +64,9 @@ class FileCredential:
         if now - self._read_at >= REREAD_S:
             self._read_at = now
             self._reread()
-        return _line(self._header)
+        if not self._header:
+            raise UpstreamAuth("the vendor's key cannot be used", hint="run: proxyctl check")
+        return self._header
 
     def _reread(self) -> None:
         """Read the file if it changed; keep the key that is there while it cannot be read."""
@@ -71,7 +74,7 @@ class FileCredential:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_ino)
             if stamp != self._stamp and status.st_size <= MAX_KEY_BYTES:
-                self._header, self._stamp = self._path.read_bytes().strip(), stamp
+                self._header, self._stamp = _line(self._path.read_bytes().strip()), stamp
         except OSError:
             return
 

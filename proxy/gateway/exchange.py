@@ -38,6 +38,25 @@ if TYPE_CHECKING:
 class ManagedExchange:
     """Implements what both connections expect of an exchange (`http.server`, `http.upstream`)."""
 
+    __slots__ = (
+        "_began",
+        "_connection",
+        "_dialect",
+        "_framed",
+        "_gateway",
+        "_line",
+        "_observer",
+        "_over",
+        "_own_credential",
+        "_paused",
+        "_plan",
+        "_request",
+        "_stamp",
+        "_target",
+        "_total",
+        "_upstream",
+    )
+
     def __init__(self, gateway: Gateway, connection: ServerConnection, request: Request) -> None:
         self._gateway = gateway
         self._connection = connection
@@ -72,6 +91,11 @@ class ManagedExchange:
             self._answer_error(error)
 
     def _choose(self, asked: Asked) -> None:
+        held = self._gateway.quick(asked, self._request.admitted.grant)
+        if held is not None:
+            self._line.model, self._line.label = held.pin.model, held.pin.label
+            self._compose(asked, held)
+            return
         try:
             address = self._address(asked)
             self._line.model = address.model
@@ -127,26 +151,26 @@ class ManagedExchange:
     def _attempt(self, made: Plan, target: int) -> None:
         """Call one target. Raises `RequestError` if that cannot even be tried."""
         line, request = self._line, self._request
-        wanted = made.targets[target]
+        wanted, self._target = made.targets[target], target
         line.attempt += 1
-        line.vendor, line.vendor_model, self._target = wanted.vendor, wanted.id, target
+        line.vendor, line.vendor_model = wanted.vendor, wanted.model
         route = self._gateway.vendors.route(wanted.vendor)
         self._own_credential = route.credential is not None
         credential = route.credential.line(self._gateway.loop.time()) if route.credential else None
         body = made.body(target)
         path = route.prefix + self._dialect.path.encode() + request.head.query
+        size = sum(map(len, body))
         head = upstream_head(
             path,
             route.host,
             request.head.headers,
             self._dialect.forwarded_prefixes,
             credential,
-            sum(map(len, body)),
+            size,
         )
-        self._wait(self._gateway.settings.timeouts.first_byte_s)
         if line.proxy_ms is None:
             line.proxy_ms = round((time.perf_counter() - request.arrived) * 1000, 3)
-        route.pool.send(self, head, body)
+        route.pool.send(self, head, body, size)
 
     def _wait(self, limit_s: float) -> None:
         self._connection.deadline = min(self._gateway.loop.time() + limit_s, self._total)
@@ -191,7 +215,7 @@ class ManagedExchange:
     # --- answering
 
     def answered(self, head: AnswerHead) -> None:
-        fields = dict(head.headers)
+        fields = head.fields
         problem = self._problem(head, fields)
         if problem is not None:
             self._drop_upstream()
@@ -215,7 +239,8 @@ class ManagedExchange:
         if head.status in (401, 403) and self._own_credential:
             # Its text may repeat a part of the key.
             return UpstreamAuth(hint="run: proxyctl check")
-        coding = fields.get(b"content-encoding", b"identity")
+        if (coding := fields.get(b"content-encoding")) is None:
+            return None
         offered = self._request.head.fields.get(b"accept-encoding", b"")
         if coding.lower() != b"identity" and not is_offered(coding, offered):
             return UpstreamProtocol("the vendor compressed its answer in a way the app cannot read")
@@ -223,11 +248,10 @@ class ManagedExchange:
 
     def _stamps(self) -> bytes:
         """Return the stamp, as far as it is known."""
-        line = self._line
-        if not line.attempt:
+        if self._plan is None or not self._line.attempt:
             return self._stamp
-        upstream = f"x-proxy-upstream: {line.vendor}/{line.vendor_model};attempt={line.attempt}\r\n"
-        return self._stamp + upstream.encode("ascii", "replace")
+        upstream = self._plan.targets[self._target].stamp
+        return b"%b%b%d\r\n" % (self._stamp, upstream, self._line.attempt)
 
     def received(self, data: bytes) -> None:
         line = self._line
@@ -240,7 +264,8 @@ class ManagedExchange:
 
     def flush(self) -> None:
         if self._began and not self._over:
-            self._connection.flush()
+            # A chunk is not held back for the rest of the turn: it comes alone, as a rule.
+            self._connection.write_out()
             if not self._paused:
                 self._wait(self._gateway.settings.timeouts.idle_s)
 

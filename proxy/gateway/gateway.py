@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from proxy.dialects.base import Asked
 from proxy.errors import (
     Draining,
     Forbidden,
@@ -21,14 +22,14 @@ from proxy.errors import (
 )
 from proxy.fleet.follow import Follower
 from proxy.fleet.snapshot import Pinned, Served
-from proxy.gateway.access import Access
+from proxy.gateway.access import LOCAL, Access
 from proxy.gateway.exchange import ManagedExchange
 from proxy.gateway.reply import answer_error, answer_json
 from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_dialect
 from proxy.gateway.vendors import Vendors
 from proxy.http.head import Head
 from proxy.http.server import Exchange, Request, ServerConnection
-from proxy.observe.clock import timestamp
+from proxy.observe.clock import Timestamps
 from proxy.observe.log_sink import LogSink
 from proxy.observe.request_line import RequestLine, encode
 from proxy.observe.stats import Stats
@@ -61,6 +62,7 @@ class Gateway:
         self._exchanges: set[ManagedExchange] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
+        self._timestamps = Timestamps()
         self._id_prefix = f"req_{secrets.token_hex(6)}"
         self._count = itertools.count(1)
 
@@ -92,6 +94,12 @@ class Gateway:
         connection.finish()
 
     # --- for the exchanges
+
+    def quick(self, asked: Asked, grant: Grant) -> Pinned | None:
+        """Return what `prod` holds for a plain model name, if an app without limits asks for it."""
+        if asked.prompt_id or grant is not LOCAL:
+            return None
+        return self.follower.snapshot.by_text.get(asked.address)
 
     def resolve(self, address: Address, grant: Grant) -> Pinned | Served | None:
         """Return what answers `address`, None if it is an explicit version that is not held.
@@ -130,7 +138,7 @@ class Gateway:
 
     def log(self, line: RequestLine, request: Request) -> None:
         """Write the request's line and count it."""
-        line.ts = timestamp()
+        line.ts = self._timestamps.now()
         line.duration_ms = round((time.perf_counter() - request.arrived) * 1000, 3)
         self.stats.count(line)
         if self.settings.log.requests:

@@ -78,9 +78,11 @@ def upstream_head(
 def returned(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the header lines of a vendor's answer that go to the app."""
     return b"".join(
-        b"%b: %b\r\n" % item
-        for item in headers
-        if item[0] in _RETURNED or item[0].startswith(_RETURNED_PREFIXES)
+        [
+            b"%b: %b\r\n" % item
+            for item in headers
+            if item[0] in _RETURNED or item[0].startswith(_RETURNED_PREFIXES)
+        ]
     )
 
 

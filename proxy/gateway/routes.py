@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from proxy.dialects.base import Dialect
 from proxy.dialects.registry import DEFAULT, DIALECTS
@@ -13,8 +13,7 @@ from proxy.routing.address import Grant
 MODELS = b"/v1/models"
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A request whose head was let through. `dialect` None: the list of models, or one of it."""
 
     grant: Grant

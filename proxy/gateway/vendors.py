@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+from asyncio import AbstractEventLoop
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from proxy.errors import UpstreamUnreachable
 from proxy.gateway.credential import Credential, find_credential
 from proxy.http.deadlines import Deadlines
+from proxy.http.outbox import Outbox
 from proxy.http.upstream import Origin, Pool
 from proxy.settings import Settings, Vendor
 
@@ -50,12 +52,18 @@ class Vendors:
 
 
 def open_vendors(
-    settings: Settings, env: Mapping[str, str], deadlines: Deadlines, scratch: memoryview
+    settings: Settings,
+    env: Mapping[str, str],
+    deadlines: Deadlines,
+    scratch: memoryview,
+    outbox: Outbox,
+    loop: AbstractEventLoop,
 ) -> Vendors:
     """Build the table. Raises `OSError` if a CA file cannot be read."""
     routes = {}
     for name, vendor in settings.vendors.items():
-        pool = Pool(_origin(vendor), settings.limits, settings.timeouts, deadlines, scratch)
+        limits, timeouts = settings.limits, settings.timeouts
+        pool = Pool(_origin(vendor), limits, timeouts, deadlines, scratch, outbox, loop)
         url = urlsplit(vendor.base_url)
         credential = find_credential(vendor.api_key_file, vendor.api_key_env, env)
         routes[name] = VendorRoute(

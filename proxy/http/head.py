@@ -7,7 +7,8 @@ host a target names, transfer codings that we would have to undo, protocols we w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from proxy.errors import BadFraming, MethodNotAllowed
 
@@ -24,8 +25,7 @@ _SINGLE = frozenset(
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """A request's head. Header names are lower case; `fields` holds the last value of each."""
 
     method: bytes

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import httptools
+import msgspec
 
 from proxy.errors import (
     BadFraming,
@@ -25,6 +26,7 @@ from proxy.errors import (
 from proxy.http.answer import CONTINUE, LAST_CHUNK, chunk, framing
 from proxy.http.deadlines import NEVER, Deadlines
 from proxy.http.head import Head, Headers, check_head
+from proxy.http.outbox import Outbox
 from proxy.settings import Limits, Timeouts
 
 # What one read may bring; shared by all connections of a loop, since it is used up at once.
@@ -38,8 +40,7 @@ IN_PLACE_BYTES = 32 * 1024
 LINGER_S = 5.0
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct, gc=False):
     """`arrived` is when its last byte was read, on the clock of `time.perf_counter`."""
 
     head: Head
@@ -91,6 +92,7 @@ class Listener:
     deadlines: Deadlines
     scratch: memoryview
     connections: set[ServerConnection]
+    outbox: Outbox
     draining: bool = False
 
 
@@ -178,33 +180,30 @@ class ServerConnection(asyncio.BufferedProtocol):
     # --- events of the parser
 
     def on_message_begin(self) -> None:
-        self._target, self._headers, self._head, self._head_bytes = b"", [], None, 0
-        self._body, self._body_bytes, self._in_head = None, 0, True
+        self._headers, self._head_bytes, self._in_head = [], 0, True
         if not self._busy:
             self.deadline = self._listener.loop.time() + self._listener.timeouts.head_s
 
     def on_url(self, target: bytes) -> None:
         self._target += target
-        self._count(len(target))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
-        if self._head is None:
-            self._headers.append((name.lower(), value))
-            if len(self._headers) > self._listener.limits.headers:
-                raise HeadersTooLarge()
+        # Trailers come here too; they are ignored with the list that they end up in.
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        parser = self._parser
+        parser, headers = self._parser, self._headers
+        if len(headers) > self._listener.limits.headers:
+            raise HeadersTooLarge()
         head = self._head = Head(
             parser.get_method(),
             self._target,
             parser.get_http_version(),
             parser.should_keep_alive(),
-            self._headers,
-            dict(self._headers),
+            headers,
+            dict(headers),
         )
-        self._in_head = False
+        self._headers, self._in_head = [], False
         check_head(head)
         self._admitted = self._listener.gateway.admit(head)
         self._expect_body(head)
@@ -230,7 +229,11 @@ class ServerConnection(asyncio.BufferedProtocol):
 
     def _feed(self, data: memoryview) -> None:
         try:
+            if self._head is None and len(data) > self._listener.limits.head_bytes:
+                self._bound_head(data)
             self._parser.feed_data(data)
+        except HeadersTooLarge as error:
+            self._fail(error)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if not isinstance(cause, RequestError):
@@ -244,15 +247,16 @@ class ServerConnection(asyncio.BufferedProtocol):
             elif isinstance(self._body, bytearray):
                 self._place = memoryview(self._body)[self._body_bytes :]
 
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self._listener.limits.head_bytes:
+    def _bound_head(self, data: memoryview) -> None:
+        """Refuse a head that fits into one read, but not into its limit."""
+        limit = self._listener.limits.head_bytes
+        if self._in_head or b"\r\n\r\n" not in bytes(data[: limit + 4]):
             raise HeadersTooLarge()
 
     def _count_unparsed(self, size: int) -> None:
-        """Bound a head that never gets to its next line, which the parser would go on holding."""
+        """Bound a head that comes in several reads; the parser would hold any amount of it."""
         self._head_bytes += size
-        if self._head_bytes > 2 * self._listener.limits.head_bytes:
+        if self._head_bytes > self._listener.limits.head_bytes:
             self._fail(HeadersTooLarge())
 
     def _expect_body(self, head: Head) -> None:
@@ -285,7 +289,7 @@ class ServerConnection(asyncio.BufferedProtocol):
             self._complete(self._head, body)
 
     def _complete(self, head: Head, body: bytes | bytearray) -> None:
-        self._head, self._body, self._headers, self._target = None, None, [], b""
+        self._head, self._body, self._body_bytes, self._target = None, None, 0, b""
         self._queue.append(Request(head, body, time.perf_counter(), self._admitted))
         self._serve()
 
@@ -316,7 +320,8 @@ class ServerConnection(asyncio.BufferedProtocol):
                 gateway.refuse(self, request, request.error)
             else:
                 self._begin(gateway, request)
-        self._pace()
+        if self._paused or self._queue:
+            self._pace()
 
     def _begin(self, gateway: Gateway, request: Request) -> None:
         self._keep_alive = request.head.keep_alive and not self._listener.draining
@@ -351,6 +356,10 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._out.append(chunk(data) if self._chunked else data)
 
     def flush(self) -> None:
+        """Have what was written go out with the other writes of this turn."""
+        self._listener.outbox.add(self)
+
+    def write_out(self) -> None:
         out = self._out
         if out:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
@@ -367,6 +376,7 @@ class ServerConnection(asyncio.BufferedProtocol):
         elif not self._keep_alive or self._listener.draining:
             self._deaf = True
             self._queue.clear()
+            self.write_out()
             self._transport.close()
         else:
             self.deadline = self._listener.loop.time() + self._listener.timeouts.keepalive_s
@@ -382,12 +392,13 @@ class ServerConnection(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Break the connection, so that half an answer cannot pass for a whole one."""
-        self.flush()
+        self.write_out()
         self._active = None
         self._transport.abort()
 
     def _linger(self) -> None:
         self._lingering = True
+        self.write_out()
         self.deadline = self._listener.loop.time() + LINGER_S
         if self._transport.can_write_eof():
             self._transport.write_eof()

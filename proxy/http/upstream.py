@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import httptools
+import msgspec
 
 from proxy.errors import Overloaded, RequestError, UpstreamProtocol, UpstreamUnreachable
 from proxy.http.deadlines import NEVER, Deadlines
+from proxy.http.outbox import Outbox
 from proxy.settings import Limits, Timeouts
 
-Buffer = bytes | bytearray | memoryview
+Buffer = bytes | bytearray | memoryview | msgspec.Raw
 
 # Below this one copy is cheaper than several writes.
 JOIN_BYTES = 64 * 1024
@@ -37,13 +39,13 @@ class Origin:
     tls: ssl.SSLContext | None = None
 
 
-@dataclass(slots=True)
-class AnswerHead:
-    """`length` is the announced size of the body, None if it is chunked or ends with the
-    connection; `by_eof` tells the latter."""
+class AnswerHead(msgspec.Struct, frozen=True, gc=False):
+    """Header names are lower case. `length` is the announced size of the body, None if it is
+    chunked or ends with the connection; `by_eof` tells the latter."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
+    fields: dict[bytes, bytes]
     length: int | None
     by_eof: bool
 
@@ -86,19 +88,25 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._informational = 0
         self._ended = False
         self._reusable = True
+        self._out = b""
         self.deadline = NEVER
 
     # --- use by an exchange
 
-    def send(self, call: Call, head: bytes, body: Sequence[Buffer]) -> None:
+    def send(self, call: Call, head: bytes, body: Sequence[Buffer], size: int) -> None:
         self._call, self._head, self._head_bytes, self._ended = call, None, 0, False
-        self._informational = 0
         self.deadline = NEVER
         call.sending(self)
-        if sum(map(len, body)) < JOIN_BYTES:
-            self._transport.write(b"".join((head, *body)))
+        if size < JOIN_BYTES:
+            self._out = b"".join((head, *body))
+            self._pool.outbox.add(self)
         else:
-            self._transport.writelines((head, *body))
+            self._transport.writelines([head, *(memoryview(piece) for piece in body)])
+
+    def write_out(self) -> None:
+        out, self._out = self._out, b""
+        if out:
+            self._transport.write(out)
 
     def pause(self) -> None:
         self._transport.pause_reading()
@@ -109,6 +117,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def abandon(self) -> None:
         """Break the connection: nobody waits for the answer any more."""
         self._call = None
+        self._out = b""
         self._reusable = False
         self._transport.abort()
 
@@ -185,8 +194,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head is None:
-            self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -202,8 +210,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._head = AnswerHead(
             status,
             self._headers,
+            fields,
             0 if bodyless else int(length) if length is not None else None,
-            by_eof=length is None and not chunked and not bodyless,
+            length is None and not chunked and not bodyless,
         )
         self._call.answered(self._head)
 
@@ -255,7 +264,11 @@ class Pool:
         timeouts: Timeouts,
         deadlines: Deadlines,
         scratch: memoryview,
+        outbox: Outbox,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
+        self._loop = loop
+        self.outbox = outbox
         self.limits = limits
         self.scratch = scratch
         self._origin = origin
@@ -265,25 +278,26 @@ class Pool:
         self._open: set[UpstreamConnection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
 
-    def send(self, call: Call, head: bytes, body: Sequence[Buffer]) -> None:
+    def send(self, call: Call, head: bytes, body: Sequence[Buffer], size: int) -> None:
         """Send a request on an idle connection, or on a new one as soon as it is open.
 
-        The call is told by `failed(…, not_sent=True)` if none could be had.
+        `size` is that of `body` in bytes. The call is told by `failed(…, not_sent=True)` if no
+        connection could be had.
         """
         while self._idle:
             connection = self._idle.pop()
             self._deadlines.remove(connection)
             if not connection.is_closing:
-                connection.send(call, head, body)
+                connection.send(call, head, body, size)
                 return
         if len(self._open) + len(self._connecting) >= self.limits.upstream_connections:
-            asyncio.get_running_loop().call_soon(_refuse, call)
+            self._loop.call_soon(_refuse, call)
             return
-        task = asyncio.get_running_loop().create_task(self._connect(call, head, body))
+        task = self._loop.create_task(self._connect(call, head, body, size))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, call: Call, head: bytes, body: Sequence[Buffer]) -> None:
+    async def _connect(self, call: Call, head: bytes, body: Sequence[Buffer], size: int) -> None:
         try:
             connection = await self._opened()
         except (OSError, TimeoutError):
@@ -291,14 +305,14 @@ class Pool:
             return
         self._open.add(connection)
         if call.wanted:
-            connection.send(call, head, body)
+            connection.send(call, head, body, size)
         else:
             self.idle(connection)
 
     async def _opened(self) -> UpstreamConnection:
         origin = self._origin
         async with asyncio.timeout(self._timeouts.connect_s):
-            _, connection = await asyncio.get_running_loop().create_connection(
+            _, connection = await self._loop.create_connection(
                 lambda: UpstreamConnection(self),
                 origin.host,
                 origin.port,
@@ -311,8 +325,7 @@ class Pool:
         if len(self._idle) >= self.limits.upstream_idle:
             connection.close()
             return
-        loop = asyncio.get_running_loop()
-        connection.deadline = loop.time() + self._timeouts.upstream_keepalive_s
+        connection.deadline = self._loop.time() + self._timeouts.upstream_keepalive_s
         self._deadlines.add(connection)
         self._idle.append(connection)
 
