@@ -248,6 +248,24 @@ class InvalidArgument(CommandError):
     code, fault = "invalid_argument", "operator"
 
 
+class NotWritable(CommandError):
+    """Content that the files of a folder cannot hold."""
+
+    code, fault = "not_writable", "operator"
+
+
+class UnsavedChanges(CommandError):
+    """Files that would be overwritten hold something that is not registered."""
+
+    code, fault = "unsaved_changes", "operator"
+
+
+class CannotStart(CommandError):
+    """A proxy that did not get as far as serving: an address that is taken, a file not there."""
+
+    code, fault = "cannot_start", "operator"
+
+
 class StoreUnsafe(CommandError):
     """The store would lose versions by its own settings, or holds something that is not ours."""
 

@@ -1,9 +1,11 @@
-"""The store's interface: register, read, pin, history, watch. One contract test runs every
-implementation (`tests/contracts/test_store.py`).
+"""The store's interface: register, read, pin, history, watch. The tests in `tests/contracts` run
+every implementation.
 
-All methods raise `StoreUnavailable` when the store does not answer within its deadline. A write
+All methods raise `StoreUnavailable` when the store does not answer within its deadline, and
+`StoreUnsafe` when what it holds is damaged or not ours, or its server would lose versions. A write
 whose answer was lost raises `OutcomeUnknown` instead: all of it happened, or nothing; repeating
-it with the same operation id gives the first result and changes nothing more.
+it with the same operation id gives the first result and changes nothing more. An operation id that
+was used for something else, and whatever makes no sense, is an `InvalidArgument`.
 """
 
 from __future__ import annotations
@@ -123,13 +125,14 @@ class Store(Protocol):
     async def swap(self, order: Order) -> Swapped:
         """Carry out all changes of `order` or none.
 
-        Checked before anything is written, in this order: the operation was not applied before
-        (else the first result is returned, `replayed`); every version exists (`UnknownVersion`)
-        and has the digest given (`VersionConflict`); every `expect` holds (`Conflict`); no
-        forward change of a frozen model (`Frozen`; backward is to a version that the label held
-        before and that is not revoked); no revoked version (`Revoked`). A change to what the
-        label already holds is none: no event, no new epoch. Otherwise the epoch grows by one for
-        the whole order, every changed pin carries it, and each change appends one event.
+        Checked before anything is written, in this order: the operation was not applied to these
+        labels before (else the first result is returned, `replayed`); every version exists
+        (`UnknownVersion`) and has the digest given (`VersionConflict`); every `expect` holds
+        (`Conflict`; a pin that cannot be read meets none); no forward change of a frozen model
+        (`Frozen`; backward is to a version that the label held before and that is not revoked);
+        no revoked version (`Revoked`). A change to what the label already holds is none: no
+        event, no new epoch. Otherwise the epoch grows by one for the whole order, every changed
+        pin carries it, and each change appends one event.
         """
 
     async def history(self, model: str, limit: int = 1000) -> list[Event]:
@@ -157,7 +160,7 @@ class Store(Protocol):
 
         Every yield is a fresh read, so it also tells that the store was there. `held` is read at
         each poll: pins in it are noticed even when they were written by hand. Ends only by an
-        error (`StoreUnavailable`) or when the consumer stops.
+        error (`StoreUnavailable`, whatever is wrong) or when the consumer stops.
         """
 
     async def ping(self) -> str:

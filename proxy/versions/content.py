@@ -26,39 +26,49 @@ MAX_CONTENT_BYTES = 1024 * 1024
 MAX_SAFE_INTEGER = 2**53 - 1
 
 
-def _plain_json(value: Any) -> Any:
-    """Refuse what JSON or RFC 8785 cannot hold (TOML has dates, infinities, 64-bit integers)."""
+def unfit(value: Any) -> str:
+    """Say why a scalar cannot be kept (TOML has dates, infinities, 64-bit integers); "" if it can.
+
+    The canonical form writes a double from 2^53 up to 1e21 as an integer, which a reader could
+    not tell from one that lost digits: neither is kept.
+    """
     if value is None or isinstance(value, bool):
-        return value
+        return ""
     if isinstance(value, str):
-        return _whole_text(value)
-    if isinstance(value, int):
-        if abs(value) > MAX_SAFE_INTEGER:
-            raise ValueError("integers must lie within 2^53 - 1")
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("numbers must be finite")
-        return value
-    return _plain_container(value)
+        return "is not valid Unicode" if has_surrogates(value) else ""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "numbers must be finite"
+    if isinstance(value, int | float):
+        lost = abs(value) > MAX_SAFE_INTEGER and (isinstance(value, int) or abs(value) < 1e21)
+        return "integers must lie within 2^53 - 1" if lost else ""
+    return "must be a string, number, boolean, array or table; a date or time is none"
 
 
-def _plain_container(value: Any) -> Any:
+def has_surrogates(text: str) -> bool:
+    """Say whether `text` holds lone surrogates: they are no Unicode and cannot be sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _plain_json(value: Any) -> Any:
+    """Refuse what JSON or RFC 8785 cannot hold."""
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ValueError("keys must be strings")
         return {_whole_text(key): _plain_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain_json(item) for item in value]
-    raise ValueError("only JSON values are allowed (string, number, boolean, array, table)")
+    if complaint := unfit(value):
+        raise ValueError(complaint)
+    return value
 
 
 def _whole_text(text: str) -> str:
-    """Refuse lone surrogates: they are no Unicode text and cannot be sent."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("text must be valid Unicode") from None
+    if has_surrogates(text):
+        raise ValueError("is not valid Unicode")
     return text
 
 

@@ -1,0 +1,64 @@
+"""`proxyctl diff`: what changed between two versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from proxy.cli.command import Call, Verb
+from proxy.cli.page import Answer, Block, Diff, Table, bad, dim, good, line, short, strong
+from proxy.control.catalog import Compared, diff
+
+HELP = """\
+Show what changed between two versions of a model: the prompt and the few-shot
+messages line by line, settings field by field, tools by name.
+
+Files are not looked at; register first, the number costs nothing.
+
+examples:
+  proxyctl diff recommender v6 v7
+  proxyctl diff recommender prod v8
+"""
+
+
+@click.command("diff", cls=Verb, help=HELP, short_help="Show what changed between versions.")
+@click.argument("model", metavar="NAME")
+@click.argument("before", metavar="VERSION")
+@click.argument("after", metavar="VERSION")
+@click.pass_obj
+def command(call: Call, model: str, before: str, after: str) -> Answer:
+    compared = call.run(lambda store: diff(store, model, before, after))
+    return Answer(compared.json(), tuple(_page(compared)))
+
+
+def _page(compared: Compared) -> Iterator[Block]:
+    model, difference = compared.before.model, compared.difference
+    yield line(
+        strong(model),
+        f"  {short(compared.before.id, model)} → {short(compared.after.id, model)}",
+    )
+    if difference.is_empty:
+        yield line(dim("the same content"))
+    if difference.fields:
+        yield line()
+        rows = ((f.field, bad(_value(f.before)), good(_value(f.after))) for f in difference.fields)
+        yield Table(("field", "before", "after"), tuple(rows))
+    if difference.system:
+        yield from _part("system", difference.system)
+    for message in difference.messages:
+        yield from _part(f"message {message.number} {message.change}", message.diff)
+    for tool in difference.tools:
+        yield from _part(f"tool {tool.name} {tool.change}", tool.diff)
+    if difference.tools_reordered:
+        yield from (line(), line(strong("the order of the tools changed")))
+
+
+def _part(title: str, text: str) -> Iterator[Block]:
+    yield from (line(), line(strong(title)), Diff(text))
+
+
+def _value(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False)

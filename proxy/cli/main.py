@@ -1,0 +1,67 @@
+"""`proxyctl`: the program and its verbs."""
+
+from __future__ import annotations
+
+import click
+
+from proxy import __version__
+from proxy.cli import (
+    check,
+    checkout,
+    diff,
+    freeze,
+    history,
+    pin,
+    register,
+    render,
+    rollback,
+    serve,
+    show,
+    status,
+    undo,
+    up,
+    versions,
+)
+from proxy.cli.command import shared_options
+from proxy.cli.program import Program
+
+HELP = """\
+Versions of what your LLM calls say: registered, pinned, stamped, rolled back.
+
+Every verb talks to the store directly and needs no running proxy. Exit status:
+0 done, 1 refused or failed and nothing changed, 2 wrong usage, 3 swapped but
+not confirmed by all in time, 4 outcome unknown (run again with the op-id).
+"""
+
+VERBS = (
+    serve.command,
+    up.command,
+    register.command,
+    checkout.command,
+    versions.command,
+    show.command,
+    diff.command,
+    render.command,
+    pin.command,
+    rollback.command,
+    undo.command,
+    status.command,
+    history.history_command,
+    history.at_command,
+    freeze.freeze,
+    freeze.unfreeze,
+    check.command,
+)
+
+program = Program(
+    name="proxyctl",
+    help=HELP,
+    params=shared_options(),
+    commands={verb.name or "": verb for verb in VERBS},
+)
+program = click.version_option(__version__, prog_name="proxyctl")(program)
+
+
+def main() -> None:
+    """Run `proxyctl` with the arguments of the process; never returns."""
+    program.main(prog_name="proxyctl")

@@ -1,0 +1,94 @@
+"""One swap from beginning to end: sent once, then confirmed by the fleet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.control.confirm import Confirmation, Wait, confirm
+from proxy.store.base import Change, Moved, Order, Store, Swapped
+from proxy.versions.record import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who does something, why, and under which operation id. The same id twice is done once."""
+
+    by: str
+    operation: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PinReport:
+    """The result of pin, rollback and undo: what moved, and which proxies serve it."""
+
+    swapped: Swapped
+    confirmation: Confirmation
+    operation: str
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        return self.swapped.moved
+
+    def json(self) -> dict[str, Any]:
+        changes = [_moved_json(moved) for moved in self.moved]
+        what = changes[0] if len(changes) == 1 else {"changes": changes}
+        return {
+            **what,
+            "epoch": self.swapped.epoch,
+            **self.confirmation.json(),
+            "operation": self.operation,
+            "replayed": self.swapped.replayed,
+        }
+
+
+def _moved_json(moved: Moved) -> dict[str, Any]:
+    return {
+        "model": moved.model,
+        "label": moved.label,
+        "from": moved.previous,
+        "to": moved.id,
+        "epoch": moved.epoch,
+    }
+
+
+async def carry_out(store: Store, changes: Sequence[Change], act: Act, wait: Wait) -> PinReport:
+    """Send one order and wait for the fleet. Raises what `Store.swap` raises."""
+    before = await store.members()
+    order = Order(
+        changes=tuple(changes),
+        operation=act.operation,
+        by=act.by,
+        reason=act.reason,
+        floor=max((member.epoch for member in before), default=0),
+    )
+    started_s = asyncio.get_running_loop().time()
+    swapped = await store.swap(order)
+    confirmation = await confirm(
+        store, swapped.epoch, wanted(swapped.moved), wait, before=before, started_s=started_s
+    )
+    return PinReport(swapped, confirmation, act.operation)
+
+
+async def confirm_again(store: Store, events: Iterable[Event], act: Act, wait: Wait) -> PinReport:
+    """Answer an operation that the history shows as done: nothing is changed, only confirmed."""
+    moved = tuple(
+        Moved(event.model, event.label, event.previous, event.version, event.epoch)
+        for event in events
+        if event.version is not None
+    )
+    swapped = Swapped(max(one.epoch for one in moved), moved, replayed=True)
+    started_s = asyncio.get_running_loop().time()
+    before = await store.members()
+    confirmation = await confirm(
+        store, swapped.epoch, wanted(moved), wait, before=before, started_s=started_s
+    )
+    return PinReport(swapped, confirmation, act.operation)
+
+
+def wanted(moved: Iterable[Moved]) -> dict[str, str]:
+    """Return what proxies report, by `model@label`, once they serve what was pinned."""
+    return {f"{one.model}@{one.label}": one.id for one in moved}

@@ -1,0 +1,145 @@
+"""Register: the files of a model's folder become a version."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proxy.control.act import Act
+from proxy.control.folder import Folder, read_folder
+from proxy.control.git import GitFacts, git_facts, git_tag
+from proxy.control.references import find
+from proxy.errors import InvalidArgument, InvalidFiles
+from proxy.settings import DIALECTS
+from proxy.store.base import NewVersion, Store
+from proxy.versions import identity, sources
+from proxy.versions.content import Content
+from proxy.versions.names import is_model_name
+from proxy.versions.record import PROD, Meta, VersionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model's files, read and found right, before anything is registered."""
+
+    model: str
+    folder: Folder
+    content: Content
+    git: GitFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterReport:
+    """`created` is False for content that was registered before: `info` is the first one then.
+    `tag` is the git tag that is on the commit, if one was asked for."""
+
+    info: VersionInfo
+    created: bool
+    tag: str | None
+    warnings: tuple[str, ...]
+
+    def json(self) -> dict[str, Any]:
+        facts = {
+            "id": self.info.id,
+            "version": self.info.number,
+            "digest": self.info.digest,
+            "created": self.created,
+            "parent": self.info.meta.parent,
+        }
+        return facts if self.tag is None else {**facts, "tag": self.tag}
+
+
+async def read_source(
+    models_dir: Path, model: str, *, allow_secrets: bool = False, git_tag: bool = False
+) -> Source:
+    """Read and check the files of `model`.
+
+    Raises `UnknownModelNamed`, `InvalidFiles`, or `InvalidArgument` if `git_tag` is asked for
+    where the commit does not hold these files.
+    """
+    if not is_model_name(model):
+        raise InvalidArgument("this is not a valid model name")
+    folder = read_folder(models_dir / model)
+    content = sources.read(folder.files, str(folder.path), allow_secrets=allow_secrets)
+    facts = await git_facts(folder.path, sources.SOURCE_FILES)
+    if git_tag and (facts.commit is None or facts.dirty is not False):
+        raise InvalidArgument(
+            f"{folder.path} is not as it is in a git commit, so a tag would name something else",
+            hint="commit the files first",
+        )
+    return Source(model, folder, content, facts)
+
+
+async def read_sources(
+    models_dir: Path, models: Sequence[str], *, allow_secrets: bool = False, git_tag: bool = False
+) -> list[Source]:
+    """Read the files of several models; raises as `read_source`, `InvalidFiles` for all at once."""
+    found: list[Source] = []
+    wrong: list[InvalidFiles] = []
+    for model in models:
+        try:
+            found.append(
+                await read_source(models_dir, model, allow_secrets=allow_secrets, git_tag=git_tag)
+            )
+        except InvalidFiles as error:
+            wrong.append(error)
+    if wrong:
+        problems = [problem for error in wrong for problem in error.problems]
+        raise InvalidFiles(problems, hint=next((e.hint for e in wrong if e.hint), ""))
+    return found
+
+
+async def register(
+    store: Store,
+    source: Source,
+    act: Act,
+    *,
+    message: str = "",
+    parent: str | None = None,
+    tag: bool = False,
+    vendors: Collection[str] | None = None,
+) -> RegisterReport:
+    """Keep the content under the model's next number, or return the version that holds it.
+
+    The parent is the version that `parent` refers to, or the one that is in prod. `vendors` are
+    those of this configuration, to warn of others. Raises `CommandError`s and what the store
+    raises.
+    """
+    stored = identity.canonical(source.content)
+    meta = Meta(
+        by=act.by,
+        message=message,
+        parent=await _parent(store, source.model, parent),
+        commit=source.git.commit,
+        dirty=source.git.dirty,
+    )
+    new = NewVersion(source.model, stored, identity.digest(stored), meta)
+    registered = await store.register(new, act.operation)
+    info = registered.info
+    warnings = list(_warnings(source, vendors))
+    if tag and not await git_tag(source.folder.path, info.id):
+        warnings.append(f"the git tag {info.id} could not be made")
+        tag = False
+    return RegisterReport(info, registered.created, info.id if tag else None, tuple(warnings))
+
+
+def _warnings(source: Source, vendors: Collection[str] | None) -> Iterator[str]:
+    """Yield what is probably a mistake, but is no error: other proxies may know better."""
+    folder, content = source.folder, source.content
+    for name in folder.strangers:
+        yield f"{folder.path / name} is no source file and was left out"
+    for place in (content.model, *content.routing.fallback):
+        if vendors is not None and place.vendor not in vendors:
+            yield f"{source.model}: vendor {place.vendor} is not in this configuration"
+    for dialect in content.generation.extra:
+        if dialect not in DIALECTS:
+            yield f"{source.model}: generation.extra names a dialect that is not known here"
+
+
+async def _parent(store: Store, model: str, reference: str | None) -> str | None:
+    if reference is not None:
+        return (await find(store, model, reference)).info.id
+    pin = (await store.pins()).pins.get((model, PROD))
+    return pin.id if pin is not None else None

@@ -1,0 +1,225 @@
+"""A vendor on loopback that speaks OpenAI's dialects, repeats what it was given, and misbehaves
+when it is told to. For demonstrations, tests and the first run; no vendor is contacted.
+
+It logs nothing and keeps no request unless it is asked to record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from aiohttp import web
+
+from proxy.simvendor import chat, responses
+from proxy.simvendor.answer import CREATED, STREAM, Answer, whole
+from proxy.simvendor.asked import SNAPSHOTS, Asked
+from proxy.simvendor.player import Player, plain, refusal
+from proxy.simvendor.script import Fail, Refuse, Rest, Step, asked_for
+from proxy.simvendor.wrong import (
+    Wrong,
+    check_chat,
+    check_credential,
+    check_responses,
+    parsed,
+)
+
+# Above the proxy's own default of 32 MiB, so that the proxy's limit is what is seen.
+MAX_BODY_BYTES = 64 * 2**20
+
+# Tests look at the last few requests; a demonstration that runs for weeks must not grow.
+MAX_RECORDED = 1000
+
+Outcome = Literal["unfinished", "answered", "refused", "broken", "abandoned"]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request as it came in, and how it ended; `abandoned` means that the caller went.
+
+    `headers` holds the credential as it came, so it is left out of the repr.
+    """
+
+    method: str
+    path: str
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+    outcome: Outcome = "unfinished"
+    ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A dialect as the vendor serves it."""
+
+    check: Callable[[Mapping[str, Any]], None]
+    asked: Callable[[Mapping[str, Any], bytes], Asked]
+    answer: Callable[[Mapping[str, Any], Asked], Answer]
+
+
+_CHAT = _Spoken(check_chat, chat.asked, chat.answer)
+_RESPONSES = _Spoken(check_responses, responses.asked, responses.answer)
+
+
+class SimulatedVendor:
+    """A server, running inside `async with`. `port` 0 picks a free one; `url` says which.
+
+    `pace_ms` is the wait before each event. `record` is how many requests `seen` keeps, at most
+    `MAX_RECORDED`. `models` are listed beside the usual ones; every name is answered.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        pace_ms: float = 0.0,
+        auth: bool = True,
+        record: int = 0,
+        models: Sequence[str] = (),
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._pace_ms = pace_ms
+        self._auth = auth
+        self._models = (*SNAPSHOTS, *SNAPSHOTS.values(), *models)
+        self._scripts: deque[Sequence[Step]] = deque()
+        self._served = 0
+        self._runner: web.AppRunner | None = None
+        self.seen: deque[Exchange] = deque(maxlen=min(record, MAX_RECORDED))
+
+    async def __aenter__(self) -> Self:
+        # aiohttp's own complaints repeat what the other side sent, credentials included.
+        silent = logging.Logger("simvendor", logging.CRITICAL + 1)
+        self._runner = web.AppRunner(
+            self._app(),
+            access_log=None,
+            logger=silent,
+            handler_cancellation=True,
+            shutdown_timeout=0.5,
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The base URL, without `/v1`."""
+        return f"http://{self._host}:{self._port}"
+
+    def play(self, *steps: Step, times: int = 1) -> None:
+        """Answer the next `times` requests, after those that have a script, by `steps`."""
+        self._scripts.extend([steps] * times)
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_post("/v1/chat/completions", self._recorded(_CHAT))
+        app.router.add_post("/v1/responses", self._recorded(_RESPONSES))
+        app.router.add_get("/v1/models", self._list)
+        app.router.add_route("*", "/{path:.*}", _unknown)
+        return app
+
+    def _recorded(self, spoken: _Spoken) -> Callable[[web.Request], Any]:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            body = await request.read()
+            headers = [(name, value) for name, value in request.headers.items()]
+            exchange = Exchange(request.method, request.path_qs, headers, body)
+            self.seen.append(exchange)
+            try:
+                return await self._reply(request, spoken, exchange)
+            except (asyncio.CancelledError, ConnectionError):
+                exchange.outcome = "abandoned"
+                raise
+            finally:
+                exchange.ended.set()
+
+        return handler
+
+    async def _reply(
+        self, request: web.Request, spoken: _Spoken, exchange: Exchange
+    ) -> web.StreamResponse:
+        headers = self._headers()
+        try:
+            if self._auth:
+                check_credential(request.headers.get("authorization"))
+            body = parsed(exchange.body)
+            spoken.check(body)
+            question = spoken.asked(body, exchange.body)
+        except Wrong as wrong:
+            exchange.outcome = "refused"
+            return refusal(Refuse(wrong.status, wrong.body()), headers)
+        answer = spoken.answer(body, question)
+        script = self._scripts.popleft() if self._scripts else asked_for(question.question)
+        return await self._play(request, exchange, answer, script)
+
+    async def _play(
+        self, request: web.Request, exchange: Exchange, answer: Answer, script: Sequence[Step]
+    ) -> web.StreamResponse:
+        headers = self._headers()
+        if refuse := _refusal(script, answer):
+            exchange.outcome = "refused"
+            return refusal(refuse, headers)
+        if not script and answer.content_type != STREAM:
+            exchange.outcome = "answered"
+            return plain(answer, headers)
+        player = Player(request, answer, headers, self._pace_ms)
+        reply = await player.play(script or [Rest()])
+        exchange.outcome = "broken" if player.broken else "answered"
+        return reply
+
+    def _headers(self) -> dict[str, str]:
+        """Return what the vendor says about a request beside its answer."""
+        self._served += 1
+        return {
+            "x-request-id": f"req_sim{self._served:012d}",
+            "openai-organization": "org-simulated",
+            "openai-processing-ms": "7",
+            "openai-version": "2020-10-01",
+            "x-ratelimit-limit-requests": "10000",
+            "x-ratelimit-remaining-requests": "9999",
+            "x-ratelimit-reset-requests": "6ms",
+        }
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        try:
+            if self._auth:
+                check_credential(request.headers.get("authorization"))
+        except Wrong as wrong:
+            return refusal(Refuse(wrong.status, wrong.body()), self._headers())
+        return plain(whole(_listing(self._models)), self._headers())
+
+
+def _refusal(script: Sequence[Step], answer: Answer) -> Refuse | None:
+    """Return the refusal that a script is; one that fails midway is one where nothing streams."""
+    if script and isinstance(script[0], Refuse):
+        return script[0]
+    return Refuse(500) if Fail() in script and answer.content_type != STREAM else None
+
+
+def _listing(models: Sequence[str]) -> dict[str, Any]:
+    rows = [
+        {"id": name, "object": "model", "created": CREATED, "owned_by": "simulated"}
+        for name in dict.fromkeys(models)
+    ]
+    return {"object": "list", "data": rows}
+
+
+async def _unknown(request: web.Request) -> web.StreamResponse:
+    wrong = Wrong(404, "Invalid URL.", code="unknown_url")
+    return refusal(Refuse(404, wrong.body()), {})

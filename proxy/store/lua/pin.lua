@@ -1,0 +1,156 @@
+-- Carry out all changes of an order or none. The rules are those of proxy/store/rules.py.
+-- KEYS: 1 op  2 epoch  3 pinned, then six for each model: versions meta held revoked frozen
+--       history, then the pin of each change
+-- ARGV: 1 the order as JSON  2 seconds to keep op  3 channel
+-- The order: scope operation by reason known floor models changes; a change: of (which model)
+-- model label id number digest kind expect ('' is nothing) revoke restore force
+local order = cjson.decode(ARGV[1])
+local kinds = {'string', 'string', 'set'}
+for _ = 1, order.models do
+  for _, kind in ipairs({'hash', 'hash', 'set', 'hash', 'string', 'stream'}) do
+    kinds[#kinds + 1] = kind
+  end
+end
+for _ in ipairs(order.changes) do
+  kinds[#kinds + 1] = 'string'
+end
+local bad = foreign(kinds)
+if bad then
+  return bad
+end
+local before = replay(redis.call('GET', KEYS[1]), order.scope)
+if before then
+  return before
+end
+
+-- What a pin says; nil if no swap of this model would have written it.
+local function read_pin(text, model)
+  local epoch, id, hex = string.match(text, '^(%d+)|([a-z0-9-]+)|sha256:([0-9a-f]+)|[^|%c]+$')
+  if not epoch or #epoch > 16 or #hex ~= 64 or string.sub(id, 1, #model) ~= model then
+    return nil
+  end
+  local number, short = string.match(string.sub(id, #model + 1), '^%-v([1-9]%d*)%-([0-9a-f]+)$')
+  if not number or #number > 9 or #short < 6 or string.sub(hex, 1, #short) ~= short then
+    return nil
+  end
+  local count = tonumber(epoch)
+  if count < 1 or count > MAX_EPOCH then
+    return nil
+  end
+  return {epoch = count, id = id, digest = 'sha256:' .. hex}
+end
+
+local function key_of(change, offset)
+  return KEYS[3 + 6 * (change.of - 1) + offset]
+end
+
+local epoch = math.max(epoch_of(redis.call('GET', KEYS[2])), epoch_of(order.known))
+for i, change in ipairs(order.changes) do
+  change.pin = KEYS[3 + 6 * order.models + i]
+  local text = redis.call('GET', change.pin)
+  change.current = text and read_pin(text, change.model) or nil
+  change.unreadable = text and not change.current
+  if change.current then
+    epoch = math.max(epoch, change.current.epoch)
+  end
+end
+
+for i, change in ipairs(order.changes) do
+  local meta = redis.call('HGET', key_of(change, 2), change.number)
+  local readable, known = pcall(cjson.decode, meta or '')
+  if not meta or not readable or type(known) ~= 'table' or known.id ~= change.id then
+    return {'UNKNOWN', i}
+  end
+  if known.digest ~= change.digest then
+    return {'DIGEST', i}
+  end
+  if redis.call('HEXISTS', key_of(change, 1), change.number) == 0 then
+    return {'DAMAGED', i}
+  end
+end
+for i, change in ipairs(order.changes) do
+  local held = change.current and change.current.id or ''
+  if change.expect and (change.unreadable or change.expect ~= held) then
+    return {'CONFLICT', i, held}
+  end
+end
+local moving = {}
+for i, change in ipairs(order.changes) do
+  local now = change.current
+  if not (now and now.id == change.id and now.digest == change.digest) then
+    change.index = i
+    change.revoked = redis.call('HEXISTS', key_of(change, 4), change.id) == 1
+    moving[#moving + 1] = change
+  end
+end
+for _, change in ipairs(moving) do
+  local held = redis.call('SISMEMBER', key_of(change, 3), change.label .. ':' .. change.number) == 1
+  local frozen = redis.call('EXISTS', key_of(change, 5)) == 1
+  if frozen and not change.force and not (held and not change.revoked) then
+    return {'FROZEN', change.index}
+  end
+end
+for _, change in ipairs(moving) do
+  if change.revoked and not (change.force or change.restore) then
+    return {'REVOKED', change.index}
+  end
+end
+if #moving > 0 then
+  epoch = math.max(epoch, epoch_of(order.floor)) + 1
+end
+if epoch > MAX_EPOCH then
+  return {'EXHAUSTED', 1}
+end
+
+local at_ms, new_epoch = now_ms(), whole(epoch)
+if #moving > 0 then
+  redis.call('SET', KEYS[2], new_epoch)
+end
+for _, change in ipairs(moving) do
+  local previous = change.current and change.current.id
+  local text = table.concat({new_epoch, change.id, change.digest, order.operation}, '|')
+  redis.call('SET', change.pin, text)
+  redis.call('SADD', KEYS[3], change.model .. ':' .. change.label)
+  redis.call('SADD', key_of(change, 3), change.label .. ':' .. change.number)
+  local revoked, restored
+  if change.revoke and previous and previous ~= change.id
+    and redis.call('HSETNX', key_of(change, 4), previous, order.reason) == 1 then
+    revoked = previous
+  end
+  if (change.force or change.restore) and redis.call('HDEL', key_of(change, 4), change.id) == 1 then
+    restored = change.id
+  end
+  append(key_of(change, 6), {
+    kind = change.kind,
+    epoch = new_epoch,
+    at_ms = at_ms,
+    by = order.by,
+    operation = order.operation,
+    label = change.label,
+    version = change.id,
+    digest = change.digest,
+    previous = previous,
+    reason = order.reason,
+    forced = change.force and '1' or nil,
+    revoked = revoked,
+    restored = restored,
+  })
+  change.moved = true
+end
+
+local moved = {}
+for i, change in ipairs(order.changes) do
+  moved[i] = {
+    model = change.model,
+    label = change.label,
+    id = change.id,
+    epoch = change.moved and new_epoch or whole(change.current.epoch),
+    previous = change.current and change.current.id,
+  }
+end
+local result = cjson.encode({scope = order.scope, epoch = new_epoch, moved = moved})
+redis.call('SET', KEYS[1], result, 'EX', ARGV[2])
+if #moving > 0 then
+  redis.call('PUBLISH', ARGV[3], new_epoch)
+end
+return {'SWAPPED', result}

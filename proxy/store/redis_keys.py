@@ -1,0 +1,73 @@
+"""The names of all keys in Redis. One hash tag: a script may touch them all, on a cluster too."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from proxy.errors import InvalidArgument
+from proxy.versions.names import is_label, is_model_name
+from proxy.versions.record import PinKey
+
+# Braces would end the hash tag; the rest of what is refused is refused for people's sake.
+_NAMESPACE = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names within `namespace`. Raises `InvalidArgument` if it cannot be a hash tag."""
+
+    namespace: str = "proxy"
+
+    def __post_init__(self) -> None:
+        if _NAMESPACE.fullmatch(self.namespace) is None:
+            raise InvalidArgument("a namespace is 1 to 64 letters, digits and . _ : -")
+
+    def named(self, *parts: str) -> str:
+        return ":".join((f"{{{self.namespace}}}", *parts))
+
+    @property
+    def epoch(self) -> str:
+        return self.named("epoch")
+
+    @property
+    def pinned(self) -> str:
+        """A set of `MODEL:LABEL`: the labels that a swap ever wrote."""
+        return self.named("pinned")
+
+    @property
+    def models(self) -> str:
+        return self.named("models")
+
+    @property
+    def members(self) -> str:
+        return self.named("members")
+
+    @property
+    def changes(self) -> str:
+        """The channel on which every swap is announced. It has the namespace's tag as well, for
+        the sake of access rules that go by pattern."""
+        return self.named("changes")
+
+    def pin(self, key: PinKey) -> str:
+        return self.named("pin", *key)
+
+    def of_model(self, kind: str, model: str) -> str:
+        """Return one of `seq versions meta digests short held revoked frozen history`."""
+        return self.named(kind, model)
+
+    def operation(self, operation: str) -> str:
+        return self.named("op", operation)
+
+    def member(self, name: str) -> str:
+        return self.named("member", name)
+
+
+def listed(members: object) -> frozenset[PinKey]:
+    """Read the entries of `pinned`; those that name no label were not written by a swap."""
+    if not isinstance(members, list | set | frozenset | tuple):
+        return frozenset()
+    split = (bytes(entry).decode(errors="replace").partition(":") for entry in members)
+    return frozenset(
+        (model, label) for model, _, label in split if is_model_name(model) and is_label(label)
+    )

@@ -1,0 +1,271 @@
+"""The tables of the SQLite store, and what is read from and written to them.
+
+Every function here runs inside a transaction, on the file's own thread.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from proxy.errors import VersionConflict
+from proxy.store import pin_text, records
+from proxy.store.base import NewVersion, Order
+from proxy.store.records import Kept, MovedResult, RegisterResult, SwapResult
+from proxy.store.rules import Known, Plan, Step, decide, short_hex
+from proxy.store.sqlite_file import Schema
+from proxy.versions.names import split_id, version_id
+from proxy.versions.record import Event, Guards, Kind, Pins, Registered, Version, VersionInfo
+
+# Times are milliseconds since 1970 by SQLite's clock.
+SCHEMA = Schema(
+    application_id=0x70726F78,  # "prox"
+    migrations=(
+        (
+            """CREATE TABLE versions (
+                model TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL UNIQUE,
+                digest TEXT NOT NULL, kept TEXT NOT NULL, content BLOB NOT NULL,
+                PRIMARY KEY (model, number), UNIQUE (model, digest)
+            )""",
+            """CREATE TABLE pins (
+                model TEXT NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL,
+                PRIMARY KEY (model, label)
+            ) WITHOUT ROWID""",
+            "CREATE TABLE epoch (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL)",
+            """CREATE TABLE held (
+                model TEXT NOT NULL, label TEXT NOT NULL, id TEXT NOT NULL,
+                PRIMARY KEY (model, label, id)
+            ) WITHOUT ROWID""",
+            """CREATE TABLE revoked (
+                model TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL,
+                PRIMARY KEY (model, id)
+            ) WITHOUT ROWID""",
+            "CREATE TABLE frozen (model TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID",
+            """CREATE TABLE history (
+                sequence INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL,
+                event TEXT NOT NULL
+            )""",
+            "CREATE INDEX history_of_model ON history (model, sequence)",
+            """CREATE TABLE operations (
+                operation TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, result TEXT NOT NULL
+            ) WITHOUT ROWID""",
+            "CREATE INDEX operations_by_age ON operations (at_ms)",
+        ),
+    ),
+)
+
+# Through the Julian day: SQLite learned sub-second Unix times only with 3.42.
+_NOW_MS = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
+
+
+def now_ms(connection: sqlite3.Connection) -> int:
+    return int(connection.execute(_NOW_MS).fetchone()[0])
+
+
+def register(connection: sqlite3.Connection, new: NewVersion, operation: str) -> Registered:
+    scope = records.register_scope(new)
+    if result := _result(connection, operation):
+        return records.first_result(result, scope, RegisterResult).registered(new.model)
+    row = connection.execute(
+        "SELECT number, kept, content FROM versions WHERE model = ? AND digest = ?",
+        (new.model, new.digest),
+    ).fetchone()
+    if row is None:
+        return _create(connection, new, operation, scope)
+    if row[2] != new.content:
+        raise VersionConflict("the store holds other bytes under this version's digest")
+    return Registered(_info(new.model, row[0], row[1]), created=False)
+
+
+def _create(
+    connection: sqlite3.Connection, new: NewVersion, operation: str, scope: str
+) -> Registered:
+    (last,) = connection.execute(
+        "SELECT coalesce(max(number), 0) FROM versions WHERE model = ?", (new.model,)
+    ).fetchone()
+    number, at_ms = last + 1, now_ms(connection)
+    made = version_id(new.model, number, short_hex(new.digest, _taken_hex(connection, new.model)))
+    meta = records.meta_fields(new.meta)
+    kept = Kept(id=made, digest=new.digest, at_ms=at_ms, bytes=len(new.content), **meta)
+    connection.execute(
+        "INSERT INTO versions (model, number, id, digest, kept, content) VALUES (?,?,?,?,?,?)",
+        (new.model, number, made, new.digest, records.encode(kept), new.content),
+    )
+    result = RegisterResult(scope, number, kept)
+    _keep_result(connection, operation, at_ms, result)
+    event = {
+        "kind": Kind.REGISTER.value,
+        "epoch": str(pin_text.decode_epoch(_epoch(connection))),
+        "by": new.meta.by,
+        "operation": operation,
+        "version": made,
+        "digest": new.digest,
+        "reason": new.meta.message,
+    }
+    _append(connection, new.model, {k: v for k, v in event.items() if v}, at_ms)
+    return result.registered(new.model)
+
+
+def _taken_hex(connection: sqlite3.Connection, model: str) -> set[str]:
+    rows = connection.execute("SELECT id FROM versions WHERE model = ?", (model,))
+    return {parts[1].hexdigits for row in rows if (parts := split_id(row[0]))}
+
+
+def models(connection: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT DISTINCT model FROM versions ORDER BY 1")]
+
+
+def versions(connection: sqlite3.Connection, model: str) -> list[VersionInfo]:
+    rows = connection.execute(
+        "SELECT number, kept FROM versions WHERE model = ? ORDER BY number", (model,)
+    )
+    return [_info(model, number, kept) for number, kept in rows]
+
+
+def version(connection: sqlite3.Connection, model: str, number: int) -> Version | None:
+    row = connection.execute(
+        "SELECT kept, content FROM versions WHERE model = ? AND number = ?", (model, number)
+    ).fetchone()
+    return None if row is None else Version(_info(model, number, row[0]), bytes(row[1]))
+
+
+def _info(model: str, number: int, kept: str) -> VersionInfo:
+    return records.decode(kept, Kept).info(model, number)
+
+
+def pins(connection: sqlite3.Connection) -> Pins:
+    rows = connection.execute("SELECT model, label, text FROM pins").fetchall()
+    texts = {(model, label): str(text) for model, label, text in rows}
+    return pin_text.assemble(_epoch(connection), texts)
+
+
+def _epoch(connection: sqlite3.Connection) -> str | None:
+    row = connection.execute("SELECT epoch FROM epoch").fetchone()
+    return None if row is None else str(row[0])
+
+
+def swap(connection: sqlite3.Connection, order: Order) -> tuple[SwapResult, bool]:
+    """Carry out `order`. Returns the result and whether it is that of an earlier call."""
+    scope = records.swap_scope(order)
+    if result := _result(connection, order.operation):
+        return records.first_result(result, scope, SwapResult), True
+    plan = decide(order, _known(connection, order))
+    at_ms = now_ms(connection)
+    for step in plan.steps:
+        _carry_out(connection, order, step, at_ms)
+    if plan.steps:
+        connection.execute("REPLACE INTO epoch VALUES (1, ?)", (str(plan.epoch),))
+    done = _swap_result(scope, plan)
+    _keep_result(connection, order.operation, at_ms, done)
+    return done, False
+
+
+def _known(connection: sqlite3.Connection, order: Order) -> Known:
+    models = json.dumps(sorted({change.model for change in order.changes}))
+    ids = json.dumps([change.id for change in order.changes])
+
+    def of_models(statement: str) -> list[Any]:
+        return connection.execute(statement, (models,)).fetchall()
+
+    registered = connection.execute(
+        "SELECT id, digest FROM versions WHERE id IN (SELECT value FROM json_each(?))", (ids,)
+    )
+    pinned = of_models(
+        "SELECT model, label, text FROM pins WHERE model IN (SELECT value FROM json_each(?))"
+    )
+    held = of_models(
+        "SELECT model, label, id FROM held WHERE model IN (SELECT value FROM json_each(?))"
+    )
+    revoked = of_models(
+        "SELECT model, id FROM revoked WHERE model IN (SELECT value FROM json_each(?))"
+    )
+    frozen = of_models("SELECT model FROM frozen WHERE model IN (SELECT value FROM json_each(?))")
+    return Known(
+        epoch=pins(connection).epoch,
+        digests=dict(registered.fetchall()),
+        pins={(model, label): str(text) for model, label, text in pinned},
+        held=set(held),
+        revoked=set(revoked),
+        frozen={model for (model,) in frozen},
+    )
+
+
+def _carry_out(connection: sqlite3.Connection, order: Order, step: Step, at_ms: int) -> None:
+    pin = step.pin
+    text = pin_text.encode(pin)
+    connection.execute("REPLACE INTO pins VALUES (?,?,?)", (pin.model, pin.label, text))
+    connection.execute("INSERT OR IGNORE INTO held VALUES (?,?,?)", (pin.model, pin.label, pin.id))
+    if step.revoked:
+        left = (pin.model, step.revoked, order.reason)
+        connection.execute("INSERT INTO revoked VALUES (?,?,?)", left)
+    if step.restored:
+        taken = (pin.model, step.restored)
+        connection.execute("DELETE FROM revoked WHERE model = ? AND id = ?", taken)
+    fields = records.event_fields(
+        step.change, order, pin.epoch, step.previous, step.revoked, step.restored
+    )
+    _append(connection, pin.model, fields, at_ms)
+
+
+def _swap_result(scope: str, plan: Plan) -> SwapResult:
+    moved = (MovedResult(m.model, m.label, m.id, m.epoch, m.previous) for m in plan.moved)
+    return SwapResult(scope, plan.epoch, tuple(moved))
+
+
+def history(connection: sqlite3.Connection, model: str, limit: int) -> list[Event]:
+    rows = connection.execute(
+        "SELECT event FROM history WHERE model = ? ORDER BY sequence DESC LIMIT ?", (model, limit)
+    )
+    found = (records.event_from(model, records.decode(row[0], dict[str, str])) for row in rows)
+    return [event for event in found if event is not None]
+
+
+def freeze(
+    connection: sqlite3.Connection, model: str, frozen: bool, fields: dict[str, str]
+) -> dict[str, str]:
+    """Freeze or unfreeze `model`; return the event's fields."""
+    scope, operation = records.freeze_scope(model, frozen), fields["operation"]
+    if result := _result(connection, operation):
+        return records.first_result(result, scope, records.FreezeResult).event
+    connection.execute("DELETE FROM frozen WHERE model = ?", (model,))
+    if frozen:
+        values = (model, fields.get("reason", ""))
+        connection.execute("INSERT INTO frozen VALUES (?,?)", values)
+    at_ms = now_ms(connection)
+    epoch = str(pin_text.decode_epoch(_epoch(connection)))
+    event = _append(connection, model, {**fields, "epoch": epoch}, at_ms)
+    _keep_result(connection, operation, at_ms, records.FreezeResult(scope, event))
+    return event
+
+
+def guards(connection: sqlite3.Connection, model: str) -> Guards:
+    frozen = connection.execute("SELECT reason FROM frozen WHERE model = ?", (model,)).fetchone()
+    revoked = connection.execute("SELECT id, reason FROM revoked WHERE model = ?", (model,))
+    return Guards(frozen is not None, frozen[0] if frozen else "", dict(revoked.fetchall()))
+
+
+def _append(
+    connection: sqlite3.Connection, model: str, fields: dict[str, str], at_ms: int
+) -> dict[str, str]:
+    event = {**fields, "at_ms": str(at_ms)}
+    connection.execute(
+        "INSERT INTO history (model, event) VALUES (?, ?)", (model, records.encode(event))
+    )
+    return event
+
+
+def _result(connection: sqlite3.Connection, operation: str) -> str | None:
+    row = connection.execute(
+        "SELECT result FROM operations WHERE operation = ?", (operation,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _keep_result(
+    connection: sqlite3.Connection, operation: str, at_ms: int, result: object
+) -> None:
+    expired = at_ms - records.OPERATION_TTL_S * 1000
+    connection.execute("DELETE FROM operations WHERE at_ms < ?", (expired,))
+    values = (operation, at_ms, records.encode(result))
+    connection.execute("INSERT INTO operations VALUES (?,?,?)", values)

@@ -1,0 +1,39 @@
+"""From a store's URL to the store.
+
+`sqlite:///relative.db`, `sqlite:////absolute.db`, or a Redis: see `redis_url`. A URL is never part
+of a message: it may hold a password.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proxy.errors import InvalidArgument
+from proxy.store.base import Store
+from proxy.store.sqlite import SqliteStore
+
+
+def open_store(url: str, *, namespace: str = "proxy") -> Store:
+    """Return the store that `url` names. Nothing is connected or created before it is used.
+
+    `namespace` separates stores that share one Redis; a file is a namespace of its own. Raises
+    `InvalidArgument` if the URL makes no sense.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        return _sqlite(rest)
+    # Here, not above: importing redis-py takes longer than a whole command on a file.
+    from proxy.store import redis_url
+    from proxy.store.redis import RedisStore
+
+    return RedisStore(redis_url.source(url), namespace=namespace)
+
+
+def _sqlite(rest: str) -> Store:
+    path = rest.removeprefix("/")
+    if path == rest or not path or path.endswith("/") or path == ":memory:" or "?" in path:
+        raise InvalidArgument(
+            "the store's URL names no file",
+            hint="it is sqlite:///relative.db or sqlite:////absolute.db",
+        )
+    return SqliteStore(Path(path))

@@ -1,0 +1,97 @@
+"""The benchmark's tables come from its results file by arithmetic that anybody can repeat."""
+
+import json
+
+import pytest
+
+from bench.report import BEGIN, END, parse, placed, render
+
+
+def record(target, number=1, **modes):
+    return json.dumps({"round": number, "target": target, "kind": "floor", **modes})
+
+
+def small(cpu_us, per_s=1000.0, added_p50_us=100, **more):
+    c32 = {"cpu_us": cpu_us, "per_s": per_s, "p50_us": 400, "p99_us": 900, "noise": 0.0, **more}
+    return {"c32": c32, "added_p50_us": added_p50_us, "added_p99_us": 300, "startup_s": 0.5}
+
+
+def test_a_cell_is_the_median_of_the_rounds():
+    results = parse([record("nginx", n, small=small(cpu)) for n, cpu in enumerate((30, 10, 12))])
+
+    assert results.median("nginx", "small.c32.cpu_us") == 12
+
+
+def test_a_ratio_compares_medians_of_the_same_run():
+    results = parse([record("nginx", small=small(10)), record("proxy", small=small(25))])
+
+    assert results.ratio("proxy", "small.c32.cpu_us", "nginx") == 2.5
+
+
+def test_a_target_without_its_reference_has_no_ratio():
+    results = parse([record("proxy", small=small(25))])
+
+    assert results.ratio("proxy", "small.c32.cpu_us", "nginx") is None
+
+
+def test_a_round_that_failed_does_not_count_as_zero():
+    failed = record("nginx", 2, small={"error": "RuntimeError: wrk said no"})
+
+    results = parse([record("nginx", 1, small=small(10)), failed])
+
+    assert results.median("nginx", "small.c32.cpu_us") == 10
+
+
+def test_rows_are_sorted_by_what_the_table_is_about():
+    lines = [record("bare-aiohttp", small=small(140)), record("nginx", small=small(12))]
+
+    text = render(parse(lines))
+
+    assert text.index("| nginx |") < text.index("| bare-aiohttp |")
+
+
+@pytest.mark.parametrize(
+    ("cpu_us", "verdict"), [(36, "| 3.00 × nginx | met |"), (37, "| 3.08 × nginx | **missed** |")]
+)
+def test_a_target_is_met_up_to_its_limit_and_not_beyond(cpu_us, verdict):
+    lines = [record("nginx", small=small(12)), record("proxy", small=small(cpu_us))]
+
+    assert verdict in render(parse(lines))
+
+
+def test_what_was_not_measured_is_neither_met_nor_missed():
+    text = render(parse([record("nginx", small=small(12)), record("proxy", small=small(24))]))
+
+    assert "| CPU per SSE chunk | ≤ 1.5 × nginx | not measured |  |" in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "complaint"),
+    [
+        ({"small": small(20, not_2xx=3)}, "3 answers were not 2xx or broke"),
+        ({"small": small(20, counted=False)}, "the vendor saw another number of requests"),
+        ({"stream": {"wrong": {"closed": 2}}}, "broken streams: {'closed': 2}"),
+        ({"log": {"complete": False}}, "log lines are missing"),
+        ({"large": {"error": "RuntimeError: status 413"}}, "large: RuntimeError: status 413"),
+        ({"error": "RuntimeError: port 1 is taken"}, "RuntimeError: port 1 is taken"),
+    ],
+)
+def test_what_makes_a_figure_doubtful_is_named(facts, complaint):
+    text = render(parse([record("proxy", 7, **facts)]))
+
+    assert complaint in text.partition("proxy, round 7: ")[2]
+
+
+def test_a_clean_run_complains_about_nothing():
+    assert "round 1:" not in render(parse([record("nginx", small=small(12, counted=True))]))
+
+
+def test_the_tables_replace_what_stood_between_the_marks():
+    document = f"# Title\n{BEGIN}\nold\n{END}\nafter\n"
+
+    assert placed(document, "new") == f"# Title\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+
+
+def test_a_document_without_marks_is_refused():
+    with pytest.raises(ValueError, match="has no"):
+        placed("# Title\n", "new")

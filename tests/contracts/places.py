@@ -1,0 +1,101 @@
+"""Where a store under test keeps its data, and what people could do to that by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+import uuid
+from pathlib import Path
+from typing import Any, Protocol
+
+import fakeredis
+
+from proxy.store.base import Change, NewVersion, Order, Store
+from proxy.store.redis import RedisStore
+from proxy.store.redis_keys import Keys
+from proxy.store.redis_url import source
+from proxy.store.sqlite import SqliteStore
+from proxy.versions.record import Meta, VersionInfo
+from tests.fake_redis import fake_store
+from tests.redis_server import RedisServer
+
+MODEL = "recommender"
+
+
+class Place(Protocol):
+    def open(self, *, lease_s: float = 5.0) -> Store:
+        """Return one more store on the same data, as another process would have it."""
+
+    def set_pin(self, model: str, label: str, text: str) -> None:
+        """Write a pin past the store, as somebody with a terminal would."""
+
+
+class SqlitePlace:
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "state" / "store.db"
+
+    def open(self, *, lease_s: float = 5.0) -> Store:
+        return SqliteStore(self.path, lease_s=lease_s)
+
+    def set_pin(self, model: str, label: str, text: str) -> None:
+        connection = sqlite3.connect(self.path)
+        with connection:
+            connection.execute("REPLACE INTO pins VALUES (?,?,?)", (model, label, text))
+        connection.close()
+
+
+class FakeRedisPlace:
+    def __init__(self) -> None:
+        self.server = fakeredis.FakeServer()
+
+    def open(self, *, lease_s: float = 5.0) -> Store:
+        return fake_store(self.server, lease_s=lease_s)
+
+    def set_pin(self, model: str, label: str, text: str) -> None:
+        with fakeredis.FakeRedis(server=self.server) as client:
+            client.set(Keys().pin((model, label)), text)
+
+
+class RedisPlace:
+    """A namespace of its own on a shared server."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+        self.namespace = f"test-{uuid.uuid4().hex}"
+
+    def open(self, *, lease_s: float = 5.0) -> Store:
+        return RedisStore(source(self.server.url), namespace=self.namespace, lease_s=lease_s)
+
+    def set_pin(self, model: str, label: str, text: str) -> None:
+        self.server.run("SET", Keys(self.namespace).pin((model, label)), text)
+
+
+def new(text: str, model: str = MODEL, **meta: Any) -> NewVersion:
+    """Return something to register: any text will do as content."""
+    content = text.encode()
+    digest = "sha256:" + hashlib.sha256(content).hexdigest()
+    return NewVersion(model, content, digest, Meta(**{"by": "ada", **meta}))
+
+
+async def registered(store: Store, *texts: str, model: str = MODEL) -> list[VersionInfo]:
+    """Register one version for each text, in order."""
+    done = [await store.register(new(text, model), operation()) for text in texts]
+    return [each.info for each in done]
+
+
+def change(info: VersionInfo, label: str = "prod", **options: Any) -> Change:
+    return Change(info.model, label, info.id, info.digest, **options)
+
+
+def order(*changes: Change, **options: Any) -> Order:
+    return Order(changes, **{"operation": operation(), "by": "ada", **options})
+
+
+def operation() -> str:
+    return uuid.uuid4().hex
+
+
+async def settled(calls: Any) -> list[Any]:
+    """Await all `calls` at once; return results and errors, in order."""
+    return await asyncio.gather(*calls, return_exceptions=True)

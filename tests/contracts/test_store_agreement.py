@@ -1,0 +1,164 @@
+"""The rules are written twice, in Python and in Lua: random orders must get the same answers."""
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from proxy.errors import ProxyError
+from proxy.store.base import Change, Expect, Order
+from proxy.store.pin_text import MAX_EPOCH
+from proxy.versions.names import version_id
+from proxy.versions.record import Kind, Meta
+from tests.contracts.places import FakeRedisPlace, SqlitePlace, new
+
+MODELS = ("recommender", "r")
+LABELS = ("prod", "canary")
+CONTENTS = ("a", "b", "c", "d")
+
+# What people may leave in a pin; `test_store_rules` goes through all that can be wrong in one.
+BY_HAND = ("{epoch}|{id}|{digest}|by hand", "{epoch}|{id}|{wrong}|by hand", "nonsense")
+
+models, labels = st.sampled_from(MODELS), st.sampled_from(LABELS)
+numbers = st.integers(1, 5)
+operations = st.sampled_from([f"op-{n}" for n in range(6)]) | st.none()
+
+changes = st.fixed_dictionaries(
+    {
+        "model": models,
+        "label": labels,
+        "number": numbers,
+        "digest": st.sampled_from(["right"] * 9 + ["wrong"]),
+        "expect": st.sampled_from(["any"] * 6 + ["held"] * 3 + ["nothing", "other"]),
+        "kind": st.sampled_from([Kind.PIN, Kind.ROLLBACK, Kind.UNDO]),
+        "revoke": st.booleans(),
+        "restore": st.sampled_from([False, False, True]),
+        "force": st.sampled_from([False, False, True]),
+    }
+)
+swaps = st.tuples(
+    st.just("swap"),
+    st.lists(changes, min_size=1, max_size=3, unique_by=lambda c: (c["model"], c["label"])),
+    operations,
+    st.sampled_from([0, 0, 0, 5, MAX_EPOCH]),
+)
+registrations = st.tuples(st.just("register"), models, st.sampled_from(CONTENTS), operations)
+freezes = st.tuples(st.just("freeze"), models, st.booleans(), operations)
+by_hand = st.tuples(
+    st.just("hand"), models, labels, numbers, st.sampled_from(BY_HAND), st.integers(1, 30)
+)
+scripts = st.lists(swaps | swaps | swaps | freezes | by_hand | registrations, max_size=14)
+
+
+@given(script=scripts)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_both_tables_of_rules_give_the_same_answers(script):
+    with tempfile.TemporaryDirectory() as directory:
+        places = [SqlitePlace(Path(directory)), FakeRedisPlace()]
+        mine, theirs = (asyncio.run(play(place, script)) for place in places)
+
+    assert mine == theirs
+
+
+async def play(place, script):
+    """Return every answer to `script`, and what the store holds at the end."""
+    store = place.open()
+    try:
+        for model in MODELS:
+            for content in CONTENTS[:3]:
+                await store.register(new(content, model), f"{model}{content}")
+            for label in LABELS:
+                await store.swap(
+                    order([simple(model, label)], await store.pins(), f"{label}{model}")
+                )
+        answers = [await answer(place, store, n, *step) for n, step in enumerate(script)]
+        return answers, await state(store)
+    finally:
+        await store.close()
+
+
+def simple(model, label):
+    fields = {"model": model, "label": label, "number": 1, "digest": "right", "expect": "any"}
+    return {**fields, "kind": Kind.PIN, "revoke": False, "restore": False, "force": False}
+
+
+async def answer(place, store, n, verb, *arguments):
+    try:
+        return await VERBS[verb](place, store, n, *arguments)
+    except ProxyError as error:
+        return type(error), error.message, getattr(error, "current", None)
+
+
+async def swap(place, store, n, drawn, operation, floor):
+    wanted = order(drawn, await store.pins(), operation or f"fresh-{n}", floor)
+    return await store.swap(wanted)
+
+
+async def register(place, store, n, model, content, operation):
+    asked = new(content, model, message=content)
+    done = await store.register(replace(asked, meta=Meta("bob")), operation or f"fresh-{n}")
+    return replace(done, info=timeless(done.info))
+
+
+async def freeze(place, store, n, model, frozen, operation):
+    return timeless(
+        await store.freeze(
+            model, frozen, by="ada", reason=f"r{n}", operation=operation or f"fresh-{n}"
+        )
+    )
+
+
+async def hand(place, store, n, model, label, number, text, epoch):
+    id, digest = version(model, number)
+    wrong = digest[:20] + "0" * 51
+    place.set_pin(model, label, text.format(epoch=epoch, id=id, digest=digest, wrong=wrong))
+    return await store.pins()
+
+
+VERBS = {"swap": swap, "register": register, "freeze": freeze, "hand": hand}
+
+
+def order(drawn, pins, operation, floor=0):
+    changes = tuple(made(each, pins) for each in drawn)
+    return Order(changes, operation, "ada", reason=f"why {operation}", floor=floor)
+
+
+def made(drawn, pins):
+    id, digest = version(drawn["model"], drawn["number"])
+    held = pins.pins.get((drawn["model"], drawn["label"]))
+    expect = {
+        "any": None,
+        "held": Expect(held.id if held else None),
+        "nothing": Expect(None),
+        "other": Expect(id),
+    }[drawn["expect"]]
+    fields = {
+        name: drawn[name] for name in ("model", "label", "kind", "revoke", "restore", "force")
+    }
+    wrong = "sha256:" + "0" * 64
+    return Change(
+        id=id, digest=digest if drawn["digest"] == "right" else wrong, expect=expect, **fields
+    )
+
+
+def version(model, number):
+    """Return the id and digest that content `number` has, if it is registered in order."""
+    digest = new((*CONTENTS, "never")[number - 1]).digest
+    return version_id(model, number, digest[7:13]), digest
+
+
+def timeless(value):
+    return replace(value, at="")
+
+
+async def state(store):
+    return [
+        await store.pins(),
+        await store.models(),
+        *[[timeless(info) for info in await store.versions(model)] for model in MODELS],
+        *[[timeless(event) for event in await store.history(model)] for model in MODELS],
+        *[await store.guards(model) for model in MODELS],
+    ]

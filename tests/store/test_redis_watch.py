@@ -1,0 +1,389 @@
+"""Watching a Redis that freezes, dies, forgets, or is written to by hand."""
+
+import asyncio
+import errno
+import time
+from contextlib import aclosing
+
+import pytest
+import uvloop
+
+from proxy.errors import StoreUnavailable
+from proxy.store.redis import RedisStore
+from proxy.store.redis_keys import Keys
+from proxy.store.redis_url import source
+from proxy.store.redis_watch import Reading, watch
+from proxy.versions.record import Pins
+from tests.contracts.places import MODEL, change, order, registered
+from tests.store.relay import relayed
+
+KEYS = Keys()
+PROD = (MODEL, "prod")
+PATIENCE_S = 5.0
+
+
+@pytest.fixture
+def server(start_redis):
+    return start_redis()
+
+
+@pytest.fixture
+async def store(server):
+    store = RedisStore(source(server.url))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def versions(store):
+    return await registered(store, "a", "b")
+
+
+def watching(url, held=(), **options):
+    return aclosing(watch(source(url).make, KEYS, held, **options))
+
+
+async def until(pins, right):
+    async with asyncio.timeout(PATIENCE_S):
+        async for seen in pins:
+            if right(seen):
+                return seen
+    raise AssertionError("a watch does not end by itself")
+
+
+async def pin(store, info, label="prod"):
+    return await store.swap(order(change(info, label)))
+
+
+async def lost(pins):
+    """Read on until the watch gives up; return after how many seconds."""
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        await until(pins, lambda seen: False)
+    return time.monotonic() - started
+
+
+async def test_a_swap_is_told_without_waiting_for_the_poll(server, store, versions):
+    async with watching(server.url, poll_s=60) as pins:
+        await anext(pins)
+        started = time.monotonic()
+        for n in range(20):
+            await pin(store, versions[n % 2])
+            await until(pins, lambda seen, n=n: seen.epoch == n + 1)
+
+    assert time.monotonic() - started < 2
+
+
+async def test_a_swap_whose_message_was_lost_is_found_by_the_poll(server, store, versions):
+    await pin(store, versions[0])
+    v2 = versions[1]
+    async with watching(server.url) as pins:
+        await anext(pins)
+        server.run("SADD", KEYS.pinned, f"{MODEL}:canary")
+        server.run("SET", KEYS.pin((MODEL, "canary")), f"2|{v2.id}|{v2.digest}|quiet")
+        server.run("SET", KEYS.epoch, "2")
+
+        seen = await until(pins, lambda seen: seen.epoch == 2)
+
+    assert seen.pins[MODEL, "canary"].id == v2.id
+
+
+@pytest.mark.parametrize("moment", [b"SUBSCRIBE", b"MGET", b"SMEMBERS"])
+async def test_no_moment_is_too_early_for_a_swap_to_be_seen(server, store, versions, moment):
+    async with relayed(server.port) as relay, watching(relay.url, poll_s=60) as pins:
+        relay.before = (moment, lambda: pin(store, versions[0]))
+
+        seen = await until(pins, lambda seen: seen.epoch == 1)
+
+    assert seen.pins.keys() == {PROD}
+
+
+async def test_a_frozen_server_is_noticed_within_two_seconds(server, store):
+    async with watching(server.url) as pins:
+        await anext(pins)
+        server.freeze()
+
+        took_s = await lost(pins)
+
+    assert took_s < 2
+
+
+async def test_a_server_that_does_not_answer_at_all_is_given_up(server):
+    server.freeze()
+    async with watching(server.url) as pins:
+        assert await lost(pins) < 3
+
+
+@pytest.mark.parametrize("pause_s", [0.1, 0.6])
+async def test_a_short_pause_is_no_loss(server, store, versions, pause_s):
+    async with watching(server.url) as pins:
+        await anext(pins)
+        server.freeze()
+        asyncio.get_running_loop().call_later(pause_s, server.thaw)
+        await anext(pins)
+        await anext(pins)
+
+
+async def test_a_busy_event_loop_is_not_taken_for_a_dead_server(server, store):
+    async with watching(server.url) as pins:
+        await anext(pins)
+        time.sleep(1.5)  # noqa: ASYNC251  # that is the point
+        await anext(pins)
+
+
+async def test_a_killed_server_is_noticed_at_once(server, store):
+    async with watching(server.url, poll_s=60) as pins:
+        await anext(pins)
+        server.stop()
+
+        assert await lost(pins) < 1
+
+
+async def test_a_server_that_is_not_there_is_noticed_at_once(server):
+    server.stop()
+    async with watching(server.url) as pins:
+        assert await lost(pins) < 1
+
+
+async def test_a_connection_that_was_killed_is_noticed_at_once(server, store):
+    async with watching(server.url, poll_s=60) as pins:
+        await anext(pins)
+        server.run("CLIENT", "KILL", "TYPE", "pubsub")
+
+        assert await lost(pins) < 1
+
+
+async def test_a_dead_socket_ends_the_watch_and_does_not_spin(server):
+    """redis-py's own PubSub takes the kernel's ETIMEDOUT for "no message", over and over."""
+    wires = []
+
+    def make():
+        wires.append(source(server.url).make())
+        return wires[-1]
+
+    async with aclosing(watch(make, KEYS, ())) as pins:
+        await anext(pins)
+        ticks = asyncio.ensure_future(_ticks(0.2))
+        wires[0]._writer.transport._force_close(OSError(errno.ETIMEDOUT, "timed out"))
+
+        assert await lost(pins) < 1
+
+    assert await ticks > 50
+
+
+async def _ticks(for_s):
+    ticks, end = 0, time.monotonic() + for_s
+    while time.monotonic() < end:
+        await asyncio.sleep(0.001)
+        ticks += 1
+    return ticks
+
+
+@pytest.mark.parametrize("cut_at", [5, 40, 90, 150, 200, 260])
+async def test_an_answer_that_ends_half_way_yields_nothing(server, store, versions, cut_at):
+    await pin(store, versions[0])
+    whole = await store.pins()
+    async with relayed(server.port) as relay, watching(relay.url, {PROD}, poll_s=0.05) as pins:
+        await anext(pins)
+        relay.answered_bytes, relay.cut_answers_at = 0, cut_at
+        with pytest.raises(StoreUnavailable):
+            await until(pins, lambda seen: seen != whole)
+
+
+async def test_an_emptied_server_shows_no_pins(server, store, versions):
+    await pin(store, versions[0])
+    async with watching(server.url, {PROD}) as pins:
+        await anext(pins)
+        server.run("FLUSHALL")
+
+        seen = await until(pins, lambda seen: seen.epoch == 0)
+
+    assert seen == Pins(0, {}, frozenset())
+
+
+async def test_a_deleted_pin_is_broken(server, store, versions):
+    await pin(store, versions[0])
+    async with watching(server.url) as pins:
+        await anext(pins)
+        server.run("DEL", KEYS.pin(PROD))
+
+        seen = await until(pins, lambda seen: seen.broken)
+
+    assert (seen.epoch, seen.pins, seen.broken) == (1, {}, {PROD})
+
+
+async def test_a_pin_of_another_type_is_broken(server, store, versions):
+    await pin(store, versions[0])
+    async with watching(server.url) as pins:
+        await anext(pins)
+        server.run("DEL", KEYS.pin(PROD))
+        server.run("SADD", KEYS.pin(PROD), "theirs")
+
+        assert (await until(pins, lambda seen: seen.broken)).broken == {PROD}
+
+
+async def test_a_foreign_list_of_pins_ends_the_watch(server, store):
+    server.run("SET", KEYS.pinned, "theirs")
+    async with watching(server.url) as pins:
+        with pytest.raises(StoreUnavailable, match="not ours"):
+            await anext(pins)
+
+
+async def test_messages_of_others_are_only_hints(server, store, versions):
+    await pin(store, versions[0])
+    async with watching(server.url) as pins:
+        first = await anext(pins)
+        for text in ("9", "nonsense", "", b"\xff"):
+            server.run("PUBLISH", KEYS.changes, text)
+            assert await anext(pins) == first
+
+
+async def test_a_flood_of_messages_is_read_together(server, store, versions):
+    async with watching(server.url, poll_s=60) as pins:
+        await anext(pins)
+        before = server.run("INFO", "commandstats")["cmdstat_mget"]["calls"]
+        for _ in range(5):
+            server.run("EVAL", f"for i=1,200 do redis.call('PUBLISH', '{KEYS.changes}', '') end", 0)
+        await pin(store, versions[0])
+        await until(pins, lambda seen: seen.epoch == 1)
+        after = server.run("INFO", "commandstats")["cmdstat_mget"]["calls"]
+
+    assert after - before < 50
+
+
+async def test_a_watch_that_stops_leaves_no_connection(server):
+    async with watching(server.url) as pins:
+        await anext(pins)
+
+    async with asyncio.timeout(PATIENCE_S):
+        while server.run("INFO", "clients")["connected_clients"] > 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def test_the_proxys_own_event_loop_does_as_well(server):
+    async def story():
+        store = RedisStore(source(server.url))
+        versions = await registered(store, "a", "b")
+        async with watching(server.url, poll_s=60) as pins:
+            await anext(pins)
+            await pin(store, versions[0])
+            await until(pins, lambda seen: seen.epoch == 1)
+        async with watching(server.url) as pins:
+            await anext(pins)
+            server.freeze()
+            took_s = await lost(pins)
+        server.thaw()
+        await store.close()
+        return took_s
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(story()) < 2
+
+
+# --- what to ask next, without any connection -----------------------------------------------
+
+EPOCH_1 = [b"1", b"1|recommender-v1-abcdef|sha256:" + b"abcdef" + b"0" * 58 + b"|op"]
+LISTED = [f"{MODEL}:prod".encode()]
+
+
+def verbs(commands):
+    return [command[0] for command in commands]
+
+
+def first_read():
+    """Return a reading that knows of the pin of prod."""
+    reading = Reading(KEYS, ())
+    reading.start()
+    reading.take([b"1"])
+    reading.take(LISTED)
+    reading.take(EPOCH_1)
+    reading.take(LISTED)
+    return reading
+
+
+def test_pins_that_were_not_asked_for_are_asked_for():
+    reading = Reading(KEYS, ())
+    assert verbs(reading.start()) == ["MGET", "SMEMBERS"]
+    assert reading.take([b"1"]) == ([], None)
+
+    commands, pins = reading.take(LISTED)
+
+    assert commands[0] == ["MGET", KEYS.epoch, KEYS.pin(PROD)]
+    assert pins is None
+
+
+def test_a_read_is_complete_with_the_list():
+    reading = Reading(KEYS, {PROD})
+    reading.start()
+    reading.take(EPOCH_1)
+
+    commands, pins = reading.take(LISTED)
+
+    assert commands == []
+    assert (pins.epoch, pins.pins.keys()) == (1, {PROD})
+
+
+def test_a_poll_asks_for_no_list():
+    reading = first_read()
+
+    assert verbs(reading.poll()) == ["MGET"]
+    commands, pins = reading.take(EPOCH_1)
+
+    assert (commands, pins.epoch) == ([], 1)
+
+
+def test_a_poll_that_finds_another_epoch_asks_for_the_list():
+    reading = first_read()
+    reading.poll()
+
+    commands, pins = reading.take([b"2", EPOCH_1[1]])
+
+    assert verbs(commands) == ["MGET", "SMEMBERS"]
+    assert pins is None
+
+
+def test_one_read_is_under_way_and_one_is_remembered():
+    reading = first_read()
+    reading.start()
+
+    assert [reading.start(), reading.start(), reading.poll()] == [[], [], []]
+    assert reading.take(EPOCH_1) == ([], None)
+    again, pins = reading.take(LISTED)
+    assert (verbs(again), pins.epoch) == (["MGET", "SMEMBERS"], 1)
+    reading.take(EPOCH_1)
+    last, _ = reading.take(LISTED)
+    assert last == []
+
+
+def test_what_did_not_change_is_the_same_value():
+    reading = first_read()
+    reading.poll()
+    _, one = reading.take(list(EPOCH_1))
+    reading.poll()
+
+    _, two = reading.take(list(EPOCH_1))
+
+    assert one is two
+
+
+def test_what_is_held_is_looked_up_at_each_poll():
+    held = set()
+    reading = Reading(KEYS, held)
+    reading.start()
+    reading.take([None])
+    reading.take([])
+    held.add(PROD)
+
+    (texts,) = reading.poll()
+
+    assert texts == ["MGET", KEYS.epoch, KEYS.pin(PROD)]
+
+
+def test_a_store_that_keeps_changing_is_read_until_it_holds_still():
+    reading = Reading(KEYS, ())
+    reading.start()
+    for label in ("a", "b", "c"):
+        reading.take([b"1"] + [None] * (len(reading._asked)))
+        names = [f"{MODEL}:{each}".encode() for each in "abc"[: "abc".index(label) + 1]]
+        commands, pins = reading.take(names)
+        assert (len(commands), pins) == (2, None)

@@ -1,0 +1,192 @@
+"""Recorded exchanges through the proxy: what the vendor is sent, and what the app gets back.
+
+Two versions: a thin one that sets nothing but the vendor's model and keeps the app's system prompt,
+and a full one that sets all it can. The vendor is a raw socket that says the recorded bytes.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.harness import Proxy, running_proxy
+from tests.raw_client import RawAnswer, raw_app
+from tests.vendor_script import LAST_CHUNK, Received, Say, ScriptedVendor, Step, chunk, stream_head
+from tests.wire.injection import FULL_FILES, THIN_FILES, differences, full, thin
+from tests.wire.recordings import Recording, recording, recordings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ALL = list(recordings())
+
+# Read by SDKs, so they must come back as the vendor wrote them.
+KEPT = ("content-type", "x-request-id", "retry-after", "retry-after-ms", "x-should-retry")
+KEPT_PREFIXES = ("x-ratelimit-", "openai-")
+
+# About the vendor's host or connection, which the app does not talk to.
+NOT_KEPT = {"strict-transport-security", "alt-svc", "set-cookie", "server", "via"}
+
+# What the recorded apps call the model.
+ALIASES = ("recommender", "o3-recommender", "gpt-5-recommender")
+
+# The recorded stored prompt, the model that replaces it, and the version that was asked for.
+PROMPT = "pmpt_68f0000000000000000000000000000000000000000000"
+PROMPT_MODEL, PROMPT_VERSION = "order-answers", 2
+PROMPT_VARIABLE = "[variables.order]\nrequired = true\n"
+
+VERSIONS = {"thin": (THIN_FILES, thin), "full": (FULL_FILES, full)}
+
+# The proxy answers these itself: the vendor refused the proxy's own key, or pointed elsewhere.
+INSTEAD = {401: "upstream_auth", 403: "upstream_auth", 307: "upstream_protocol"}
+
+COMPRESSED = [found for found in ALL if found.name == "http-request-body-gzip"]
+SERVED = [found for found in ALL if found not in COMPRESSED]
+PASSED = [found for found in SERVED if found.status not in INSTEAD]
+REPLACED = [found for found in SERVED if found.status in INSTEAD]
+WHOLE = [found for found in PASSED if not found.aborted]
+ABORTED = [found for found in PASSED if found.aborted]
+
+
+def by_name(found: list[Recording]):
+    return pytest.mark.parametrize("found", found, ids=lambda one: one.name)
+
+
+@dataclass
+class Stage:
+    """One proxy and one vendor for all recordings; each is replayed once."""
+
+    kind: str
+    proxy: Proxy
+    vendor: ScriptedVendor
+    _done: dict[str, tuple[Received, RawAnswer]] = field(default_factory=dict)
+
+    async def replay(self, found: Recording) -> tuple[Received, RawAnswer]:
+        """Return what the vendor received and what the app was answered."""
+        if found.name not in self._done:
+            self._done[found.name] = await self.play(found, found.script())
+        return self._done[found.name]
+
+    async def play(self, found: Recording, script: list[Step]) -> tuple[Received, RawAnswer]:
+        before = len(self.vendor.requests)
+        self.vendor.forget()
+        self.vendor.play(*script)
+        async with raw_app(self.proxy.address) as app:
+            await app.send(found.request())
+            answer = await app.answer()
+        (received,) = self.vendor.requests[before:]
+        return received, answer
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=VERSIONS)
+async def stage(request, tmp_path_factory):
+    files, _ = VERSIONS[request.param]
+    overrides = {"models": {"prompts": {PROMPT: PROMPT_MODEL}}}
+    async with ScriptedVendor() as vendor:
+        directory = tmp_path_factory.mktemp(request.param)
+        models = dict.fromkeys((*ALIASES, PROMPT_MODEL), files)
+        async with running_proxy(directory, vendor.url, models, overrides) as proxy:
+            with_variable = {"version.toml": files["version.toml"] + PROMPT_VARIABLE}
+            await proxy.register(PROMPT_MODEL, {**files, **with_variable})
+            yield Stage(request.param, proxy, vendor)
+
+
+@by_name(SERVED)
+async def test_vendor_is_sent_what_the_app_sent_but_for_what_is_injected(stage, found):
+    received, _ = await stage.replay(found)
+
+    _, rules = VERSIONS[stage.kind]
+    expected = rules(found.path, found.body.decode())
+    assert differences(expected, received.body.decode()) == []
+
+
+@by_name(SERVED)
+async def test_vendor_is_called_under_its_own_path_with_its_own_key(stage, found):
+    received, _ = await stage.replay(found)
+
+    assert received.line.split("?")[0].split(" ")[:2] == ["POST", found.path]
+    assert received.header("authorization") == f"Bearer {stage.proxy.vendor_key}"
+    assert received.header("host") == stage.vendor.url.removeprefix("http://")
+
+
+@by_name(WHOLE)
+async def test_answer_is_the_vendors_byte_for_byte(stage, found):
+    _, answer = await stage.replay(found)
+
+    assert answer.status == found.status
+    assert answer.body == found.answer
+    assert answer.ending == "tidy"
+
+
+@by_name(PASSED)
+async def test_headers_that_sdks_read_come_back(stage, found):
+    _, answer = await stage.replay(found)
+
+    wanted = [
+        (name.lower(), value)
+        for name, value in found.answer_headers
+        if name.lower() in KEPT or name.lower().startswith(KEPT_PREFIXES)
+    ]
+    assert [pair for pair in wanted if pair not in answer.headers] == []
+    assert NOT_KEPT.isdisjoint(name for name, _ in answer.headers)
+
+
+@by_name(SERVED)
+async def test_answer_is_stamped(stage, found):
+    _, answer = await stage.replay(found)
+
+    model, number = (found.model, 1) if found.model else (PROMPT_MODEL, PROMPT_VERSION)
+    version = stage.proxy.version(model, number)
+    assert answer.header("x-proxy-version") == version.id
+    assert answer.header("x-proxy-digest") == version.digest
+    assert answer.header("x-proxy-request-id")
+
+
+@by_name(ABORTED)
+async def test_answer_that_the_vendor_cut_is_cut_for_the_app(stage, found):
+    _, answer = await stage.replay(found)
+
+    assert answer.ending in ("cut", "reset")
+    assert answer.body.startswith(found.answer)
+    assert b"[DONE]" not in answer.body
+
+
+@by_name(REPLACED)
+async def test_vendors_refusal_of_the_proxy_itself_is_not_passed_on(stage, found):
+    _, answer = await stage.replay(found)
+
+    assert (answer.status, answer.header("x-proxy-error")) == (502, INSTEAD[found.status])
+    assert answer.json["error"]["code"] == INSTEAD[found.status]
+
+
+@by_name(COMPRESSED)
+async def test_compressed_request_is_refused_before_the_vendor_is_called(stage, found):
+    before = len(stage.vendor.requests)
+
+    async with raw_app(stage.proxy.address) as app:
+        await app.send(found.request())
+        answer = await app.answer()
+
+    assert answer.status == 400
+    assert len(stage.vendor.requests) == before
+
+
+TORN = recording("openai-chat-stream-split-utf8")
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(cuts=st.lists(st.integers(0, len(TORN.answer)), max_size=12))
+async def test_stream_does_not_depend_on_how_it_was_cut(stage, cuts):
+    edges = [0, *sorted(set(cuts)), len(TORN.answer)]
+    pieces = [TORN.answer[a:b] for a, b in pairwise(edges) if a < b]
+    script = [Say(stream_head()), *(Say(chunk(piece)) for piece in pieces), Say(LAST_CHUNK)]
+
+    _, answer = await stage.play(TORN, script)
+
+    assert (answer.body, answer.ending) == (TORN.answer, "tidy")
