@@ -3,6 +3,7 @@
 from typing import Final
 
 REQUEST_FINISHED: Final = "request.finished"
+REQUEST_CRASHED: Final = "request.crashed"
 PIN_CHANGED: Final = "pin.changed"
 PIN_REJECTED: Final = "pin.rejected"
 VERSION_REGISTERED: Final = "version.registered"

@@ -24,8 +24,9 @@ from proxy.gateway.access import Access
 from proxy.gateway.gateway import Gateway
 from proxy.gateway.vendors import Vendors, fingerprint, open_vendors
 from proxy.http.deadlines import Deadlines
+from proxy.http.listener import READ_BYTES, Listener
 from proxy.http.outbox import Outbox
-from proxy.http.server import READ_BYTES, Listener, ServerConnection
+from proxy.http.server import ServerConnection
 from proxy.observe.log_sink import LogSink
 from proxy.observe.logs import open_log
 from proxy.observe.stats import Stats
@@ -143,6 +144,7 @@ async def _listen(
         vendors=vendors,
         access=Access(settings.apps),
         sink=sink,
+        log=log,
         stats=Stats(),
         loop=loop,
     )

@@ -31,7 +31,7 @@ need_venv_module() {
     package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     if ! "$(dirname "$0")/apt.sh" "$package" || ! can_make_venv "$1"; then
         say "$1 cannot make virtual environments: $package is missing."
-        say "Install it (on Debian: apt-get install $package) and run make again."
+        say "Install it (on Debian, as root: apt-get install $package) and run make again."
         exit 1
     fi
 }

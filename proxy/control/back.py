@@ -24,7 +24,7 @@ async def rollback(
     """
     require_label(label)
     events = await _history(store, model)
-    if done := applied(events, act.operation):
+    if done := applied(events, label, act.operation):
         return await confirm_again(store, done, act, wait)
     pins = await store.pins()
     pin = pins.pins.get((model, label))
@@ -47,7 +47,7 @@ async def undo(store: Store, model: str, act: Act, wait: Wait, *, label: str = P
     """
     require_label(label)
     events = await _history(store, model)
-    if done := applied(events, act.operation):
+    if done := applied(events, label, act.operation):
         return await confirm_again(store, done, act, wait)
     reverse = reversal(events, label)
     change = _change(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.errors import InvalidArgument, StoreUnavailable
+from proxy.errors import InvalidArgument, ProxyError
 from proxy.store.base import Store
 from proxy.versions.record import Member
 
@@ -127,7 +127,8 @@ async def confirm(
     started_s: float,
 ) -> Confirmation:
     """Wait for the fleet. `before` is who was live when the swap was sent, at the event loop's
-    time `started_s`. A store that goes away meanwhile is asked again: the swap is made."""
+    time `started_s`. Whatever the store says meanwhile, the swap is made: it
+    is asked again."""
     clock = asyncio.get_running_loop().time
     proxies = {m.name: Proxy(m.name, m.epoch, None, m.state) for m in before}
     pause_s = _FIRST_POLL_S
@@ -153,7 +154,7 @@ async def _look(
 ) -> dict[str, Proxy]:
     try:
         members = await store.members()
-    except StoreUnavailable:
+    except ProxyError:
         return proxies
     now_s = asyncio.get_running_loop().time()
     return observe(proxies, members, epoch, wanted, _ms(now_s - started_s))

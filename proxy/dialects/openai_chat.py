@@ -12,7 +12,7 @@ from proxy.dialects import openai_messages as messages
 from proxy.dialects import policy
 from proxy.dialects.base import Asked, Composed, JsonValue, Observer, Parameter
 from proxy.dialects.chat_answer import ChatDocument, ChatStream
-from proxy.dialects.openai_tools import AppTools, extend_tools
+from proxy.dialects.openai_tools import AppTools, extend_tools, without_stray_choice
 from proxy.dialects.raw import Buffer, Raw, read_object
 from proxy.dialects.text import Template, Values, bind, escape, template
 from proxy.errors import InvalidRequest, RequestError
@@ -66,7 +66,10 @@ class CompiledChat:
         values = bind(self.content.variables, asked.variables)
         said = messages.sort_messages(_messages(asked))
         messages.obey(self.content.policy.system, bool(said.system))
-        kept = policy.walk(asked.fields, self.table)
+        fields = without_stray_choice(self.tools, asked.fields)
+        kept = policy.walk(fields, self.table)
+        if fields is not asked.fields:
+            kept.dropped.append("tool_choice")
         if said.system and self.content.policy.system == "replace":
             kept.dropped.append("messages.system")
         tools = extend_tools(self.tools, asked.fields, kept)

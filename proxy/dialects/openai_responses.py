@@ -17,7 +17,7 @@ from proxy.dialects import openai_messages as messages
 from proxy.dialects import policy
 from proxy.dialects.base import Asked, Composed, JsonValue, Observer, Parameter
 from proxy.dialects.openai_text import OwnText, merge_text
-from proxy.dialects.openai_tools import AppTools, extend_tools
+from proxy.dialects.openai_tools import AppTools, extend_tools, without_stray_choice
 from proxy.dialects.raw import Buffer, Raw, is_null, read_as, read_nested, read_object, starts_list
 from proxy.dialects.responses_answer import ResponsesDocument, ResponsesStream
 from proxy.dialects.text import Template, Values, bind, escape, template
@@ -56,7 +56,10 @@ class CompiledResponses:
     def compose(self, asked: Asked) -> Composed:
         values = bind(self.content.variables, asked.variables)
         theirs, given = self._sort_input(asked)
-        kept = policy.walk(asked.fields, self.table)
+        fields = without_stray_choice(self.tools, asked.fields)
+        kept = policy.walk(fields, self.table)
+        if fields is not asked.fields:
+            kept.dropped.append("tool_choice")
         instructions = self._instructions(asked, values, theirs, kept)
         tools = extend_tools(self.tools, asked.fields, kept)
         text = merge_text(self.text, asked.fields, kept)

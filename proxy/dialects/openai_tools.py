@@ -14,7 +14,7 @@ import msgspec
 
 from proxy.dialects.base import JsonValue
 from proxy.dialects.policy import Kept
-from proxy.dialects.raw import Raw, is_null, read_as, read_list
+from proxy.dialects.raw import Raw, is_null, read_as, read_list, starts_object
 from proxy.errors import OverrideRejected
 from proxy.versions.content import Content, Tool, ToolsRule
 
@@ -56,12 +56,8 @@ def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes
 
     Raises `OverrideRejected` if the policy refuses tools and the app sent some.
     """
-    sent = {
-        name: fields[name]
-        for name in ours.own_fields
-        if name in fields and not is_null(fields[name])
-    }
-    if not sent:
+    sent = {name: fields[name] for name in ours.own_fields if name in fields}
+    if not sent or all(map(is_null, sent.values())):
         return _list([ours.definitions])
     if ours.rule == "reject":
         raise OverrideRejected()
@@ -71,8 +67,25 @@ def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes
     kept.app_fields.extend(sent)
     for name in sent.keys() & set(LEGACY):
         kept.pieces += [b',"%b":' % name.encode(), memoryview(sent[name])]
+    if not ours.definitions:
+        return b',"tools":%b' % bytes(sent["tools"]) if "tools" in sent else b""
     theirs = _theirs(ours, sent["tools"], kept) if "tools" in sent else []
     return _list([ours.definitions, *theirs])
+
+
+def without_stray_choice(ours: AppTools, fields: dict[str, Raw]) -> dict[str, Raw]:
+    """Leave out a `tool_choice` that names one of the app's tools where these are dropped.
+
+    A vendor refuses a choice of a tool that is not there.
+    """
+    raw = fields.get("tool_choice")
+    if raw is None or ours.rule != "pinned" or not ours.definitions or not starts_object(raw):
+        return fields
+    choice = read_as(_TOOL, raw, "tool_choice must be a string or an object")
+    name = choice.function.name or choice.name
+    if not name or name in ours.names:
+        return fields
+    return {key: value for key, value in fields.items() if key != "tool_choice"}
 
 
 def _theirs(ours: AppTools, raw: Raw, kept: Kept) -> list[bytes]:

@@ -143,3 +143,7 @@ def key_bytes(name: str) -> bytes:
 
 def starts_list(raw: Raw) -> bool:
     return memoryview(raw)[0] == 0x5B
+
+
+def starts_object(raw: Raw) -> bool:
+    return memoryview(raw)[0] == 0x7B

@@ -24,7 +24,8 @@ from proxy.gateway.headers import is_offered, returned, sent_request_id, upstrea
 from proxy.gateway.plan import Plan, passthrough, plan
 from proxy.gateway.reply import answer_error, request_id_line
 from proxy.http.answer import status_line
-from proxy.http.server import Request, ServerConnection
+from proxy.http.listener import Request
+from proxy.http.server import ServerConnection
 from proxy.http.upstream import AnswerHead, UpstreamConnection
 from proxy.observe.request_line import Outcome
 from proxy.routing import retry
@@ -353,11 +354,7 @@ class ManagedExchange:
 
     def expire(self, now: float) -> None:
         if self._paused:
-            self._drop_upstream()
-            self._look()
-            connection = self._connection
-            self._close(Outcome.STALLED)
-            connection.abort()
+            self._abort(Outcome.STALLED)
         elif self._began:
             self._break(Outcome.BROKEN, UpstreamTimeout())
         else:
@@ -366,10 +363,17 @@ class ManagedExchange:
 
     def cut_off(self) -> None:
         """Break off at the end of a shutdown's grace."""
+        self._abort(Outcome.DRAINED)
+
+    def crash(self) -> None:
+        """Break off after a mistake of the proxy's own."""
+        self._abort(Outcome.FAILED)
+
+    def _abort(self, outcome: Outcome) -> None:
         if self._over:
             return
         self._drop_upstream()
         self._look()
         connection = self._connection
-        self._close(Outcome.DRAINED)
+        self._close(outcome)
         connection.abort()

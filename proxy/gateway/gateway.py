@@ -10,7 +10,9 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import msgspec
+from structlog.typing import FilteringBoundLogger
 
+from proxy import events
 from proxy.dialects.base import Asked
 from proxy.errors import (
     Draining,
@@ -28,7 +30,8 @@ from proxy.gateway.reply import answer_error, answer_json
 from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_dialect
 from proxy.gateway.vendors import Vendors
 from proxy.http.head import Head
-from proxy.http.server import Exchange, Request, ServerConnection
+from proxy.http.listener import Exchange, Request
+from proxy.http.server import ServerConnection
 from proxy.observe.clock import Timestamps
 from proxy.observe.log_sink import LogSink
 from proxy.observe.request_line import RequestLine, encode
@@ -48,6 +51,7 @@ class Gateway:
         vendors: Vendors,
         access: Access,
         sink: LogSink,
+        log: FilteringBoundLogger,
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -59,6 +63,7 @@ class Gateway:
         self.draining = False
         self._access = access
         self._sink = sink
+        self._log = log
         self._exchanges: set[ManagedExchange] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -82,7 +87,13 @@ class Gateway:
         exchange = ManagedExchange(self, connection, request)
         self._exchanges.add(exchange)
         self.stats.in_flight += 1
-        exchange.begin()
+        try:
+            exchange.begin()
+        except Exception as error:
+            # A mistake of ours ends one request, with a line, not the connection in silence. The
+            # error's text could hold what the app sent.
+            self._log.error(events.REQUEST_CRASHED, error=type(error).__name__)
+            exchange.crash()
         return exchange
 
     def refuse(self, connection: ServerConnection, request: Request, error: RequestError) -> None:

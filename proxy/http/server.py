@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import httptools
-import msgspec
 
 from proxy.errors import (
     BadFraming,
@@ -24,13 +22,9 @@ from proxy.errors import (
     RequestTimeout,
 )
 from proxy.http.answer import CONTINUE, LAST_CHUNK, chunk, framing
-from proxy.http.deadlines import NEVER, Deadlines
+from proxy.http.deadlines import NEVER
 from proxy.http.head import Head, Headers, check_head
-from proxy.http.outbox import Outbox
-from proxy.settings import Limits, Timeouts
-
-# What one read may bring; shared by all connections of a loop, since it is used up at once.
-READ_BYTES = 64 * 1024
+from proxy.http.listener import Exchange, Gateway, Listener, Request
 
 # From here on a body is read into place; below, the parser's copy is cheaper than a new parser.
 IN_PLACE_BYTES = 32 * 1024
@@ -38,62 +32,6 @@ IN_PLACE_BYTES = 32 * 1024
 # How long a refused client may go on sending before the connection is cut, so that it gets to
 # read the refusal (closing at once would reset the connection under its write).
 LINGER_S = 5.0
-
-
-class Request(msgspec.Struct, gc=False):
-    """`arrived` is when its last byte was read, on the clock of `time.perf_counter`."""
-
-    head: Head
-    body: bytes | bytearray
-    arrived: float
-    admitted: Any = None
-    error: RequestError | None = None
-
-
-class Exchange(Protocol):
-    """One request being answered; made by the gateway, driven by the connection."""
-
-    def app_gone(self) -> None:
-        """The app closed the connection before the answer was complete."""
-
-    def pause(self) -> None:
-        """The app does not take what was written; stop bringing more."""
-
-    def resume(self) -> None: ...
-
-    def expire(self, now: float) -> None:
-        """A deadline that the exchange set on its connection has passed."""
-
-
-class Gateway(Protocol):
-    """What a connection needs from the gateway."""
-
-    def admit(self, head: Head) -> object:
-        """Look at a head before the body is read. Raises `RequestError` to refuse it.
-
-        What is returned is kept in `Request.admitted`.
-        """
-
-    def begin(self, connection: ServerConnection, request: Request) -> Exchange | None:
-        """Start to answer; None if the answer is already complete."""
-
-    def refuse(self, connection: ServerConnection, request: Request, error: RequestError) -> None:
-        """Answer a request that could not be read, completely."""
-
-
-@dataclass(slots=True)
-class Listener:
-    """What all connections of one listener share."""
-
-    loop: asyncio.AbstractEventLoop
-    gateway: Gateway
-    limits: Limits
-    timeouts: Timeouts
-    deadlines: Deadlines
-    scratch: memoryview
-    connections: set[ServerConnection]
-    outbox: Outbox
-    draining: bool = False
 
 
 class ServerConnection(asyncio.BufferedProtocol):
@@ -229,23 +167,26 @@ class ServerConnection(asyncio.BufferedProtocol):
 
     def _feed(self, data: memoryview) -> None:
         try:
-            if self._head is None and len(data) > self._listener.limits.head_bytes:
-                self._bound_head(data)
-            self._parser.feed_data(data)
-        except HeadersTooLarge as error:
+            self._parse(data)
+        except RequestError as error:
             self._fail(error)
-        except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            if not isinstance(cause, RequestError):
-                raise
-            self._fail(cause)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(BadFraming())
         else:
             if self._in_head:
                 self._count_unparsed(len(data))
             elif isinstance(self._body, bytearray):
                 self._place = memoryview(self._body)[self._body_bytes :]
+
+    def _parse(self, data: memoryview) -> None:
+        """Run the parser over `data`; what it finds comes by the events above."""
+        if self._head is None and len(data) > self._listener.limits.head_bytes:
+            self._bound_head(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            raise cause if isinstance(cause, RequestError) else error from None
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            raise BadFraming() from None
 
     def _bound_head(self, data: memoryview) -> None:
         """Refuse a head that fits into one read, but not into its limit."""

@@ -203,6 +203,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if status < 200:
             self._skip_informational(status)
             return
+        self._check_size()
         fields = dict(self._headers)
         length = fields.get(b"content-length")
         chunked = b"transfer-encoding" in fields
@@ -225,6 +226,14 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             return
         self._reusable = self._reusable and not self._ended and self._parser.should_keep_alive()
         self._ended = True
+
+    def _check_size(self) -> None:
+        """Bound a head that came in one read, where the limit is below what one read brings."""
+        limit = self._pool.limits.upstream_head_bytes
+        if limit < len(self._pool.scratch) and limit < sum(
+            len(n) + len(v) for n, v in self._headers
+        ):
+            raise UpstreamProtocol()
 
     # --- endings
 

@@ -5,7 +5,7 @@ Pure functions over a model's history, newest event first, as the store returns 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,6 +82,6 @@ def held_at(events: Iterable[Event], moment: datetime) -> dict[str, Event]:
     return held
 
 
-def applied(events: Sequence[Event], operation: str) -> list[Event]:
-    """Return the pin changes that the operation made, so that it is not decided anew."""
-    return [event for event in events if event.kind in PIN_KINDS and event.operation == operation]
+def applied(events: Iterable[Event], label: str, operation: str) -> list[Event]:
+    """Return the changes of `label` that the operation made, so that it is not decided anew."""
+    return [event for event in pin_events(events, label) if event.operation == operation]

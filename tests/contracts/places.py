@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import fakeredis
 
-from proxy.store.base import Change, NewVersion, Order, Store
+from proxy.store.base import Change, NewVersion, Order, Store, Swapped
 from proxy.store.redis import RedisStore
 from proxy.store.redis_keys import Keys
 from proxy.store.redis_url import source
@@ -99,3 +99,23 @@ def operation() -> str:
 async def settled(calls: Any) -> list[Any]:
     """Await all `calls` at once; return results and errors, in order."""
     return await asyncio.gather(*calls, return_exceptions=True)
+
+
+PROD = (MODEL, "prod")
+# Well formed, but never registered.
+UNKNOWN = f"{MODEL}-v9-ffffff"
+DIGEST = "sha256:" + "f" * 64
+
+
+async def pin(store: Store, info: VersionInfo, label: str = "prod", **options: Any) -> Swapped:
+    return await store.swap(order(change(info, label, **options)))
+
+
+async def held(store: Store, label: str = "prod") -> str | None:
+    """Return the id that the label of `MODEL` holds."""
+    found = (await store.pins()).pins.get((MODEL, label))
+    return found.id if found else None
+
+
+async def freeze(store: Store, frozen: bool = True) -> None:
+    await store.freeze(MODEL, frozen, by="ada", reason="launch", operation=operation())

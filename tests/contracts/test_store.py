@@ -330,11 +330,11 @@ async def test_a_lease_that_is_not_renewed_runs_out(another):
 
 
 async def test_a_lease_that_is_renewed_does_not_run_out(another):
-    store = another(lease_s=0.5)
+    store = another(lease_s=0.4)
 
-    for _ in range(4):
+    for _ in range(3):
         await store.report(MEMBER)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.15)
 
     assert len(await store.members()) == 1
 

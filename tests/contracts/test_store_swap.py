@@ -7,9 +7,7 @@ import pytest
 from proxy.errors import (
     CommandError,
     Conflict,
-    Frozen,
     InvalidArgument,
-    Revoked,
     StoreUnsafe,
     UnknownVersion,
     VersionConflict,
@@ -17,23 +15,25 @@ from proxy.errors import (
 from proxy.store.base import Change, Expect, Moved, Swapped
 from proxy.store.pin_text import MAX_EPOCH
 from proxy.versions.record import Kind, Pin
-from tests.contracts.places import MODEL, change, new, operation, order, registered, settled
-
-PROD = (MODEL, "prod")
+from tests.contracts.places import (
+    DIGEST,
+    MODEL,
+    PROD,
+    UNKNOWN,
+    change,
+    held,
+    new,
+    operation,
+    order,
+    pin,
+    registered,
+    settled,
+)
 
 
 @pytest.fixture
 async def versions(store):
     return await registered(store, "a", "b", "c")
-
-
-async def pin(store, info, label="prod", **options):
-    return await store.swap(order(change(info, label, **options)))
-
-
-async def held(store, label="prod"):
-    found = (await store.pins()).pins.get((MODEL, label))
-    return found.id if found else None
 
 
 async def test_a_swap_points_the_label_at_the_version(store, versions):
@@ -91,10 +91,6 @@ async def test_one_order_swaps_several_models_under_one_epoch(store, versions):
         ("ranker", "canary", 1),
     ]
     assert {each.epoch for each in (await store.pins()).pins.values()} == {1}
-
-
-UNKNOWN = f"{MODEL}-v9-ffffff"
-DIGEST = "sha256:" + "f" * 64
 
 
 @pytest.mark.parametrize(
@@ -298,176 +294,6 @@ async def test_every_change_of_an_order_is_an_event_of_its_model(store, versions
     assert [event.label for event in others] == ["prod", ""]
 
 
-async def freeze(store, frozen=True):
-    await store.freeze(MODEL, frozen, by="ada", reason="launch", operation=operation())
-
-
-async def test_a_frozen_model_goes_not_forward(store, versions):
-    await pin(store, versions[0])
-    await freeze(store)
-
-    with pytest.raises(Frozen):
-        await pin(store, versions[1])
-
-    assert await held(store) == versions[0].id
-
-
-async def test_a_frozen_model_goes_back_to_what_the_label_held(store, versions):
-    for info in versions[:2]:
-        await pin(store, info)
-    await freeze(store)
-
-    await pin(store, versions[0], kind=Kind.ROLLBACK, revoke=True)
-
-    assert await held(store) == versions[0].id
-
-
-async def test_what_another_label_held_is_not_backward(store, versions):
-    await pin(store, versions[0])
-    await pin(store, versions[1], "staging")
-    await freeze(store)
-
-    with pytest.raises(Frozen):
-        await pin(store, versions[1])
-
-
-async def test_a_revoked_version_is_not_backward(store, versions):
-    await pin(store, versions[0])
-    await pin(store, versions[1])
-    await pin(store, versions[0], revoke=True)
-    await freeze(store)
-
-    with pytest.raises(Frozen):
-        await pin(store, versions[1], restore=True)
-
-
-async def test_force_overrides_a_freeze(store, versions):
-    await freeze(store)
-
-    await pin(store, versions[0], force=True)
-
-    event, *_ = await store.history(MODEL)
-    assert event.forced
-    assert await held(store) == versions[0].id
-
-
-async def test_what_is_held_may_be_pinned_while_frozen(store, versions):
-    await pin(store, versions[0])
-    await freeze(store)
-
-    assert (await pin(store, versions[0])).epoch == 1
-
-
-async def test_a_model_that_was_unfrozen_goes_forward(store, versions):
-    await freeze(store)
-    await freeze(store, frozen=False)
-
-    await pin(store, versions[0])
-
-    assert await held(store) == versions[0].id
-
-
-async def test_a_freeze_stops_no_other_model(store, versions):
-    (other,) = await registered(store, "a", model="ranker")
-    await freeze(store)
-
-    await pin(store, other)
-
-    assert await held(store) is None
-
-
-async def rolled_back(store, versions):
-    """Put v1, then v2, then v1 again, revoking v2."""
-    await pin(store, versions[0])
-    await pin(store, versions[1])
-    rollback = order(change(versions[0], kind=Kind.ROLLBACK, revoke=True), reason="wrong tone")
-    await store.swap(rollback)
-
-
-async def test_a_rollback_revokes_what_is_left(store, versions):
-    await rolled_back(store, versions)
-
-    event, *_ = await store.history(MODEL)
-    assert (event.kind, event.revoked, event.restored) == (Kind.ROLLBACK, versions[1].id, None)
-    assert (await store.guards(MODEL)).revoked == {versions[1].id: "wrong tone"}
-
-
-@pytest.mark.parametrize("label", ["prod", "staging"])
-async def test_a_revoked_version_is_refused(store, versions, label):
-    await rolled_back(store, versions)
-
-    with pytest.raises(Revoked):
-        await pin(store, versions[1], label)
-
-
-async def test_force_lifts_a_revocation(store, versions):
-    await rolled_back(store, versions)
-
-    await pin(store, versions[1], force=True)
-
-    event, *_ = await store.history(MODEL)
-    assert (event.forced, event.restored) == (True, versions[1].id)
-    assert (await store.guards(MODEL)).revoked == {}
-
-
-async def test_an_undone_rollback_restores(store, versions):
-    await rolled_back(store, versions)
-
-    await pin(store, versions[1], kind=Kind.UNDO, restore=True)
-
-    event, *_ = await store.history(MODEL)
-    assert (event.kind, event.forced, event.restored) == (Kind.UNDO, False, versions[1].id)
-    assert (await store.guards(MODEL)).revoked == {}
-
-
-async def test_only_the_first_revocation_is_recorded_as_one(store, versions):
-    await rolled_back(store, versions)
-    await pin(store, versions[1], "staging", force=True)
-    await rolled_back(store, [versions[0], versions[2]])
-
-    await pin(store, versions[0], "staging", revoke=True)
-    await pin(store, versions[2], "staging", force=True)
-
-    revoked = [event.revoked for event in await store.history(MODEL, limit=5)]
-    assert revoked[:2] == [None, versions[1].id]
-
-
-async def test_leaving_nothing_revokes_nothing(store, versions):
-    await pin(store, versions[0], revoke=True)
-
-    event, *_ = await store.history(MODEL)
-    assert event.revoked is None
-    assert (await store.guards(MODEL)).revoked == {}
-
-
-async def test_two_labels_that_leave_one_version_revoke_it_once(store, versions):
-    v1, v2, _ = versions
-    await store.swap(order(change(v2), change(v2, "staging")))
-
-    await store.swap(order(change(v1, revoke=True), change(v1, "staging", revoke=True)))
-
-    events = await store.history(MODEL, limit=2)
-    assert [event.revoked for event in events] == [None, v2.id]
-
-
-async def test_refusals_come_in_a_fixed_order(store, versions):
-    """Each order breaks one rule more than the next; the one that is broken first is told."""
-    v1, v2, _ = versions
-    await rolled_back(store, versions)
-    await freeze(store)
-    revoked = change(v2)
-    frozen = change(v2, "staging")
-    conflict = change(v1, "a", expect=Expect(v2.id))
-    digest = Change(MODEL, "b", v1.id, DIGEST)
-    orders = [(revoked, frozen, conflict, digest), (revoked, frozen, conflict), (revoked, frozen)]
-
-    refused = await settled(store.swap(order(*changes)) for changes in orders)
-    await freeze(store, frozen=False)
-    refused += await settled([store.swap(order(revoked))])
-
-    assert [type(error) for error in refused] == [VersionConflict, Conflict, Frozen, Revoked]
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -488,97 +314,6 @@ async def test_an_order_that_makes_no_sense_is_refused(store, versions, changes)
 async def test_text_that_is_no_unicode_is_refused(store, versions):
     with pytest.raises(InvalidArgument):
         await store.swap(order(change(versions[0]), reason="\udcff"))
-
-
-async def test_a_pin_set_by_hand_is_read_like_any_other(store, versions, place):
-    v2 = versions[1]
-    await pin(store, versions[0])
-
-    place.set_pin(*PROD, f"9|{v2.id}|{v2.digest}|by hand")
-
-    pins = await store.pins()
-    assert pins.pins[PROD] == Pin(MODEL, "prod", 9, v2.id, v2.digest, "by hand")
-    assert pins.epoch == 9
-
-
-async def test_the_next_swap_lies_above_a_pin_set_by_hand(store, versions, place):
-    v1, v2, v3 = versions
-    await pin(store, v1)
-    await pin(store, v1, "staging")
-    place.set_pin(*PROD, f"9|{v2.id}|{v2.digest}|by-hand")
-
-    swapped = await pin(store, v3, "staging")
-
-    assert swapped.epoch == 10
-
-
-async def test_what_was_set_by_hand_is_what_the_label_holds(store, versions, place):
-    v1, v2, v3 = versions
-    await pin(store, v1)
-    place.set_pin(*PROD, f"9|{v2.id}|{v2.digest}|by-hand")
-
-    swapped = await pin(store, v3, expect=Expect(v2.id))
-
-    assert swapped.moved == (Moved(MODEL, "prod", v2.id, v3.id, 10),)
-
-
-async def test_what_was_set_by_hand_passed_no_gate(store, versions, place):
-    """So going back to it is not free."""
-    v1, v2, v3 = versions
-    await pin(store, v1)
-    place.set_pin(*PROD, f"9|{v2.id}|{v2.digest}|by-hand")
-    await pin(store, v3)
-    await freeze(store)
-
-    with pytest.raises(Frozen):
-        await pin(store, v2)
-
-
-async def test_a_pin_that_cannot_be_read_is_broken(store, versions, place):
-    await pin(store, versions[0])
-    await pin(store, versions[0], "staging")
-
-    place.set_pin(*PROD, "v2 please")
-
-    pins = await store.pins()
-    assert pins.broken == {PROD}
-    assert pins.pins.keys() == {(MODEL, "staging")}
-    assert pins.epoch == 2
-
-
-@pytest.mark.parametrize("expected", [Expect(None), Expect(UNKNOWN)], ids=["nothing", "a version"])
-async def test_a_broken_pin_is_not_what_anybody_expects(store, versions, place, expected):
-    await pin(store, versions[0])
-    place.set_pin(*PROD, "v2 please")
-
-    with pytest.raises(Conflict) as caught:
-        await pin(store, versions[1], expect=expected)
-
-    assert caught.value.current is None
-
-
-async def test_a_swap_mends_a_broken_pin(store, versions, place):
-    await pin(store, versions[0])
-    place.set_pin(*PROD, "v2 please")
-
-    swapped = await pin(store, versions[1])
-
-    assert swapped == Swapped(2, (Moved(MODEL, "prod", None, versions[1].id, 2),))
-    assert (await store.pins()).broken == frozenset()
-
-
-async def test_a_swap_mends_a_pin_with_the_wrong_digest(store, versions, place):
-    v1 = versions[0]
-    await pin(store, v1)
-    wrong = v1.digest[:20] + "0" * 51
-    place.set_pin(*PROD, f"5|{v1.id}|{wrong}|by-hand")
-
-    swapped = await pin(store, v1, revoke=True)
-
-    pins = await store.pins()
-    assert swapped.epoch == 6
-    assert pins.pins[PROD].digest == v1.digest
-    assert (await store.guards(MODEL)).revoked == {}
 
 
 @pytest.mark.slow

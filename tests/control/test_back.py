@@ -5,6 +5,7 @@ import pytest
 
 from proxy.errors import (
     Conflict,
+    InvalidArgument,
     NoRollbackTarget,
     NothingToUndo,
     Revoked,
@@ -131,6 +132,17 @@ async def test_a_rollback_sent_again_is_done_once_even_if_there_is_no_further_ta
 
     assert await shop.held() == "v1"
     assert again.json() == {**first.json(), "replayed": True}
+
+
+async def test_an_operation_id_of_another_label_is_not_taken_for_this_one(shop):
+    await shop.register("one", "two")
+    await shop.pins("v1", "v2")
+    await shop.pin("v1", label="staging", operation="used")
+
+    with pytest.raises(InvalidArgument):
+        await shop.rollback(operation="used")
+
+    assert await shop.held() == "v2"
 
 
 async def test_undo_reverses_a_pin_and_revokes_nothing(shop):

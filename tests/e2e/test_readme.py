@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ COPIED = ("Makefile", "README.md", "pyproject.toml", "scripts", "config")
 LOCKS = ("requirements.lock", "requirements-build.lock")
 
 DOCUMENTED = "127.0.0.1:8080"
-END = "-- end of the command's output --"
+END = "-- end of output --"
+LIMIT_S = 60
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +68,14 @@ class Terminal:
         )
 
     def run(self, command):
+        watchdog = threading.Timer(LIMIT_S, self._shell.kill)
+        watchdog.start()
+        try:
+            return self._run(command)
+        finally:
+            watchdog.cancel()
+
+    def _run(self, command):
         self._shell.stdin.write(f"{command}\nprintf '\\n%s %s\\n' '{END}' $?\n")
         self._shell.stdin.flush()
         lines = []

@@ -14,7 +14,7 @@ from tests.e2e.models import SHOWN
 
 HERE = Path(__file__).parent / "sdk"
 GENERATIONS = ("openai-1.109.1", "openai-2.54.0")
-INSTALL_S = 300
+INSTALL_S = 120
 
 
 def python_of(repository: Path, generation: str) -> Path:
@@ -24,7 +24,7 @@ def python_of(repository: Path, generation: str) -> Path:
     folder = repository / ".cache" / "sdk-venvs" / f"{generation}-{key}"
     if not (folder / "complete").exists():
         run(sys.executable, "-m", "venv", "--clear", folder)
-        pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet")
+        pip = (folder / "bin" / "python", "-m", "pip", "--timeout=15", "--retries=1", "install")
         run(*pip, "--only-binary", ":all:", "--require-hashes", "--requirement", lock)
         (folder / "complete").touch()
     return folder / "bin" / "python"

@@ -12,26 +12,19 @@ from proxy.errors import StoreUnavailable
 from proxy.store.redis import RedisStore
 from proxy.store.redis_keys import Keys
 from proxy.store.redis_url import source
-from proxy.store.redis_watch import Reading, watch
+from proxy.store.redis_watch import watch
 from proxy.versions.record import Pins
 from tests.contracts.places import MODEL, change, order, registered
 from tests.store.relay import relayed
+from tests.store.story import eventually, until
 
 KEYS = Keys()
 PROD = (MODEL, "prod")
-PATIENCE_S = 5.0
 
 
 @pytest.fixture
-def server(start_redis):
-    return start_redis()
-
-
-@pytest.fixture
-async def store(server):
-    store = RedisStore(source(server.url))
-    yield store
-    await store.close()
+def store(redis_store):
+    return redis_store
 
 
 @pytest.fixture
@@ -41,14 +34,6 @@ async def versions(store):
 
 def watching(url, held=(), **options):
     return aclosing(watch(source(url).make, KEYS, held, **options))
-
-
-async def until(pins, right):
-    async with asyncio.timeout(PATIENCE_S):
-        async for seen in pins:
-            if right(seen):
-                return seen
-    raise AssertionError("a watch does not end by itself")
 
 
 async def pin(store, info, label="prod"):
@@ -255,9 +240,7 @@ async def test_a_watch_that_stops_leaves_no_connection(server):
     async with watching(server.url) as pins:
         await anext(pins)
 
-    async with asyncio.timeout(PATIENCE_S):
-        while server.run("INFO", "clients")["connected_clients"] > 1:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await eventually(lambda: server.run("INFO", "clients")["connected_clients"] == 1)
 
 
 def test_the_proxys_own_event_loop_does_as_well(server):
@@ -278,112 +261,3 @@ def test_the_proxys_own_event_loop_does_as_well(server):
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(story()) < 2
-
-
-# --- what to ask next, without any connection -----------------------------------------------
-
-EPOCH_1 = [b"1", b"1|recommender-v1-abcdef|sha256:" + b"abcdef" + b"0" * 58 + b"|op"]
-LISTED = [f"{MODEL}:prod".encode()]
-
-
-def verbs(commands):
-    return [command[0] for command in commands]
-
-
-def first_read():
-    """Return a reading that knows of the pin of prod."""
-    reading = Reading(KEYS, ())
-    reading.start()
-    reading.take([b"1"])
-    reading.take(LISTED)
-    reading.take(EPOCH_1)
-    reading.take(LISTED)
-    return reading
-
-
-def test_pins_that_were_not_asked_for_are_asked_for():
-    reading = Reading(KEYS, ())
-    assert verbs(reading.start()) == ["MGET", "SMEMBERS"]
-    assert reading.take([b"1"]) == ([], None)
-
-    commands, pins = reading.take(LISTED)
-
-    assert commands[0] == ["MGET", KEYS.epoch, KEYS.pin(PROD)]
-    assert pins is None
-
-
-def test_a_read_is_complete_with_the_list():
-    reading = Reading(KEYS, {PROD})
-    reading.start()
-    reading.take(EPOCH_1)
-
-    commands, pins = reading.take(LISTED)
-
-    assert commands == []
-    assert (pins.epoch, pins.pins.keys()) == (1, {PROD})
-
-
-def test_a_poll_asks_for_no_list():
-    reading = first_read()
-
-    assert verbs(reading.poll()) == ["MGET"]
-    commands, pins = reading.take(EPOCH_1)
-
-    assert (commands, pins.epoch) == ([], 1)
-
-
-def test_a_poll_that_finds_another_epoch_asks_for_the_list():
-    reading = first_read()
-    reading.poll()
-
-    commands, pins = reading.take([b"2", EPOCH_1[1]])
-
-    assert verbs(commands) == ["MGET", "SMEMBERS"]
-    assert pins is None
-
-
-def test_one_read_is_under_way_and_one_is_remembered():
-    reading = first_read()
-    reading.start()
-
-    assert [reading.start(), reading.start(), reading.poll()] == [[], [], []]
-    assert reading.take(EPOCH_1) == ([], None)
-    again, pins = reading.take(LISTED)
-    assert (verbs(again), pins.epoch) == (["MGET", "SMEMBERS"], 1)
-    reading.take(EPOCH_1)
-    last, _ = reading.take(LISTED)
-    assert last == []
-
-
-def test_what_did_not_change_is_the_same_value():
-    reading = first_read()
-    reading.poll()
-    _, one = reading.take(list(EPOCH_1))
-    reading.poll()
-
-    _, two = reading.take(list(EPOCH_1))
-
-    assert one is two
-
-
-def test_what_is_held_is_looked_up_at_each_poll():
-    held = set()
-    reading = Reading(KEYS, held)
-    reading.start()
-    reading.take([None])
-    reading.take([])
-    held.add(PROD)
-
-    (texts,) = reading.poll()
-
-    assert texts == ["MGET", KEYS.epoch, KEYS.pin(PROD)]
-
-
-def test_a_store_that_keeps_changing_is_read_until_it_holds_still():
-    reading = Reading(KEYS, ())
-    reading.start()
-    for label in ("a", "b", "c"):
-        reading.take([b"1"] + [None] * (len(reading._asked)))
-        names = [f"{MODEL}:{each}".encode() for each in "abc"[: "abc".index(label) + 1]]
-        commands, pins = reading.take(names)
-        assert (len(commands), pins) == (2, None)

@@ -12,6 +12,7 @@ from proxy.store.sqlite import SqliteStore
 from proxy.store.url import open_store
 from tests.contracts.places import new, operation
 from tests.redis_server import RedisServer, free_port
+from tests.store.story import eventually
 
 CANARY = "s3cret-c4nary"
 
@@ -252,15 +253,13 @@ async def test_a_replica_that_took_over_is_found(sentinel, start_redis):
     store = open_store(f"redis+sentinel://127.0.0.1:{guard.port}/main")
     await store.register(new("a"), operation())
     guard.run("SENTINEL", "DEBUG", "INFO-PERIOD", "100")  # how soon it finds the replica
-    async with asyncio.timeout(10):
-        while not (replica.run("DBSIZE") and knows(guard, replica)):
-            await asyncio.sleep(0.05)  # noqa: ASYNC110  # another process is waited for
+    await eventually(lambda: replica.run("DBSIZE") and knows(guard, replica))
 
     primary.stop()
 
     async with asyncio.timeout(10):
-        while not (done := await attempt(store)):
-            await asyncio.sleep(0.05)  # noqa: ASYNC110
+        while not (done := await attempt(store)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     assert done.info.number == 2
     await store.close()
 

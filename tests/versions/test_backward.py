@@ -164,5 +164,6 @@ def test_a_label_holds_at_a_moment_what_was_pinned_last_before(second, version):
 def test_an_applied_operation_is_recognised():
     events = _pins("v1", "v2")
 
-    assert [event.version for event in applied(events, "op1")] == ["v1"]
-    assert applied(events, "other") == []
+    assert [event.version for event in applied(events, "prod", "op1")] == ["v1"]
+    assert applied(events, "prod", "other") == []
+    assert applied(events, "staging", "op1") == []

@@ -73,7 +73,7 @@ def thin(path: str, body: str) -> Expected:
 def full(path: str, body: str) -> Expected:
     """A version that sets system prompt, few-shot messages, tools and two parameters."""
     sent = dict(members(body))
-    dropped = {"temperature", "prompt", *LIMITS, *TOOLS}
+    dropped = {"temperature", "prompt", *LIMITS, *TOOLS, *_stray_choice(sent)}
     expected: Expected = {k: v for k, v in sent.items() if k not in dropped}
     chat = path.endswith("completions")
     expected["model"] = Injected(VENDOR_MODEL)
@@ -155,6 +155,12 @@ def _texts(content: Any) -> list[str]:
 
 def _instructions(sent: dict[str, str]) -> list[str]:
     return [json.loads(sent["instructions"])] if "instructions" in sent else []
+
+
+def _stray_choice(sent: dict[str, str]) -> set[str]:
+    """A choice of a tool goes with the app's tools; `auto` and the like stay."""
+    choice = json.loads(sent.get("tool_choice", "null"))
+    return {"tool_choice"} if isinstance(choice, dict) else set()
 
 
 def _chat_tool() -> dict[str, Any]:

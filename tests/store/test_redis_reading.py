@@ -1,0 +1,124 @@
+"""What a watch asks for next, and what the answers mean; without any connection."""
+
+import pytest
+
+from proxy.errors import StoreUnavailable
+from proxy.store.redis_keys import Keys
+from proxy.store.redis_watch import Reading
+from tests.contracts.places import MODEL
+
+KEYS = Keys()
+PROD = (MODEL, "prod")
+
+EPOCH_1 = [b"1", b"1|recommender-v1-abcdef|sha256:" + b"abcdef" + b"0" * 58 + b"|op"]
+LISTED = [f"{MODEL}:prod".encode()]
+
+
+def verbs(commands):
+    return [command[0] for command in commands]
+
+
+def first_read():
+    """Return a reading that knows of the pin of prod."""
+    reading = Reading(KEYS, ())
+    reading.start()
+    reading.take([b"1"])
+    reading.take(LISTED)
+    reading.take(EPOCH_1)
+    reading.take(LISTED)
+    return reading
+
+
+def test_pins_that_were_not_asked_for_are_asked_for():
+    reading = Reading(KEYS, ())
+    assert verbs(reading.start()) == ["MGET", "SMEMBERS"]
+    assert reading.take([b"1"]) == ([], None)
+
+    commands, pins = reading.take(LISTED)
+
+    assert commands[0] == ["MGET", KEYS.epoch, KEYS.pin(PROD)]
+    assert pins is None
+
+
+def test_a_read_is_complete_with_the_list():
+    reading = Reading(KEYS, {PROD})
+    reading.start()
+    reading.take(EPOCH_1)
+
+    commands, pins = reading.take(LISTED)
+
+    assert commands == []
+    assert (pins.epoch, pins.pins.keys()) == (1, {PROD})
+
+
+def test_a_poll_asks_for_no_list():
+    reading = first_read()
+
+    assert verbs(reading.poll()) == ["MGET"]
+    commands, pins = reading.take(EPOCH_1)
+
+    assert (commands, pins.epoch) == ([], 1)
+
+
+def test_a_poll_that_finds_another_epoch_asks_for_the_list():
+    reading = first_read()
+    reading.poll()
+
+    commands, pins = reading.take([b"2", EPOCH_1[1]])
+
+    assert verbs(commands) == ["MGET", "SMEMBERS"]
+    assert pins is None
+
+
+def test_one_read_is_under_way_and_one_is_remembered():
+    reading = first_read()
+    reading.start()
+
+    assert [reading.start(), reading.start(), reading.poll()] == [[], [], []]
+    assert reading.take(EPOCH_1) == ([], None)
+    again, pins = reading.take(LISTED)
+    assert (verbs(again), pins.epoch) == (["MGET", "SMEMBERS"], 1)
+    reading.take(EPOCH_1)
+    last, _ = reading.take(LISTED)
+    assert last == []
+
+
+def test_what_did_not_change_is_the_same_value():
+    reading = first_read()
+    reading.poll()
+    _, one = reading.take(list(EPOCH_1))
+    reading.poll()
+
+    _, two = reading.take(list(EPOCH_1))
+
+    assert one is two
+
+
+def test_what_is_held_is_looked_up_at_each_poll():
+    held = set()
+    reading = Reading(KEYS, held)
+    reading.start()
+    reading.take([None])
+    reading.take([])
+    held.add(PROD)
+
+    (texts,) = reading.poll()
+
+    assert texts == ["MGET", KEYS.epoch, KEYS.pin(PROD)]
+
+
+def test_a_store_that_keeps_changing_is_read_until_it_holds_still():
+    reading = Reading(KEYS, ())
+    reading.start()
+    for label in ("a", "b", "c"):
+        reading.take([b"1"] + [None] * (len(reading._asked)))
+        names = [f"{MODEL}:{each}".encode() for each in "abc"[: "abc".index(label) + 1]]
+        commands, pins = reading.take(names)
+        assert (len(commands), pins) == (2, None)
+
+
+def test_an_answer_that_nobody_waits_for_is_a_fault():
+    reading = first_read()
+
+    with pytest.raises(StoreUnavailable):
+        reading.take(EPOCH_1)
