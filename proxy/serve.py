@@ -80,6 +80,7 @@ class Running:
         await self.follower.leave()
         for connection in list(self.listener.connections):
             connection.abort()
+        self.gateway.close()
         self.listener.deadlines.close()
         await self._vendors.close()
         await self._runner.cleanup()

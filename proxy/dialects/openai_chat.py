@@ -86,8 +86,8 @@ class CompiledChat:
         """Return the one system message and the few-shot messages, without brackets."""
         text = self.system.fill(values)
         if theirs and self.content.policy.system == "append":
-            added = "\n\n".join(part for message in theirs for part in messages.texts_of(message))
-            text = b"%b\\n\\n%b" % (text, escape(added)) if text else escape(added)
+            parts = (part for message in theirs for part in messages.texts_of(message))
+            text = b"\\n\\n".join(filter(None, (text, *map(escape, parts))))
         system = b'{"role":"system","content":"%b"}' % text if text else b""
         return b",".join(filter(None, (system, self.few_shot.fill(values))))
 

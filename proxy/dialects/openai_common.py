@@ -16,6 +16,7 @@ FORWARDED = (b"openai-beta", b"x-stainless-")
 
 _ADDRESS = msgspec.json.Decoder(str)
 _FLAG = msgspec.json.Decoder(bool | None)
+_ANY = msgspec.json.Decoder(Any)
 _VALUES = msgspec.json.Decoder(dict[str, str | int | float | bool])
 
 # What a name may be at most: longer than any id, far shorter than what would hurt a log line.
@@ -59,7 +60,7 @@ def read_prompt_variables(raw: Raw) -> dict[str, str]:
 
 
 def _prompt_value(raw: Raw) -> str:
-    value: Any = msgspec.json.decode(raw)
+    value: Any = read_as(_ANY, raw, "prompt.variables must be texts")
     if isinstance(value, dict) and value.get("type") == "input_text":
         value = value.get("text")
     if not isinstance(value, str | int | float):

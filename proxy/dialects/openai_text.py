@@ -13,9 +13,9 @@ import msgspec
 
 from proxy.dialects import openai_common as common
 from proxy.dialects.base import JsonValue
-from proxy.dialects.policy import Kept
+from proxy.dialects.policy import Kept, is_parameter
 from proxy.dialects.raw import Raw, is_null, key_bytes, read_nested
-from proxy.errors import OverrideRejected
+from proxy.errors import OverrideRejected, WrongDialect
 from proxy.versions.content import Content, FieldRule
 
 
@@ -28,9 +28,8 @@ class OwnText:
 
     @classmethod
     def of(cls, content: Content, dialect: str) -> OwnText:
-        members: dict[str, JsonValue] = dict(
-            content.generation.extra.get(dialect, {}).get("text", {})
-        )
+        """Raises `WrongDialect` if the version's extra `text` is no object of parameters."""
+        members = _own_members(content.generation.extra.get(dialect, {}).get("text", {}))
         if (wanted := content.generation.response_format) is not None:
             described = common.json_schema(wanted) if wanted.type == "json_schema" else {}
             members["format"] = {"type": wanted.type, **described}
@@ -38,6 +37,12 @@ class OwnText:
         rules = dict.fromkeys(members, fields.get("text", content.policy.generation))
         rules["format"] = fields.get("response_format", content.policy.generation)
         return cls({name: msgspec.json.encode(value) for name, value in members.items()}, rules)
+
+
+def _own_members(extra: JsonValue) -> dict[str, JsonValue]:
+    if not isinstance(extra, dict) or not all(map(is_parameter, extra)):
+        raise WrongDialect()
+    return dict(extra)
 
 
 def merge_text(ours: OwnText, fields: Mapping[str, Raw], kept: Kept) -> bytes:

@@ -6,7 +6,8 @@ when the version is loaded; a request is one walk over its fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -21,6 +22,11 @@ from proxy.versions.content import Content, FieldRule
 # How an app wants its answer delivered; it decides nothing about what the answer is.
 TRANSPORT = frozenset({"stream", "stream_options"})
 
+# What a version may set of its own accord: these names come back in a header, in a list.
+_PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+
+# An app may invent names; the log line has room for a name.
+MAX_NAME = 64
 
 # Keys that many requests have, written once.
 _KEYS: Final = {
@@ -41,7 +47,7 @@ class Rule(Enum):
     YIELD = "yield"  # the app's value wins over the version's
     REJECT = "reject"  # the request is refused
     SKIP = "skip"  # the dialect itself has taken care of it
-    ONCE = "once"  # an older name of a setting: dropped if the newer one is there too
+    ONCE = "once"  # a setting of several names: the older ones are dropped if the newer is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +78,15 @@ def settings(
     dialect: str,
     parameters: Iterable[Parameter],
     values: Mapping[str, JsonValue],
-    own: Iterable[str],
+    own: Collection[str],
     skipped: Iterable[str] = (),
 ) -> Settings:
     """Make the table for `content` in `dialect`.
 
     `values` maps generation fields that the version sets to their value in this dialect. `own`
     names the fields that the dialect composes itself, `skipped` extras that it does. Raises
-    `WrongDialect` if the version sets a field that the dialect has no name for.
+    `WrongDialect` if the version sets a field that the dialect has no name for, or an extra that
+    is not the version's to set.
     """
     known = {parameter.field: parameter for parameter in parameters}
     if values.keys() - known.keys():
@@ -87,14 +94,21 @@ def settings(
     extra = dict(content.generation.extra.get(dialect, {}))
     for name in skipped:
         extra.pop(name, None)
+    if not (TRANSPORT | set(own)).isdisjoint(extra) or not all(map(is_parameter, extra)):
+        raise WrongDialect()
     known |= {name: Parameter(name, name) for name in extra if _is_new(name, known.values())}
     set_values = {**values, **{name: value for name, value in extra.items() if name in known}}
     return _table(content, known, set_values, own)
 
 
+def is_parameter(name: str) -> bool:
+    """Say whether `name` can be that of a parameter."""
+    return _PARAMETER.fullmatch(name) is not None
+
+
 def _is_new(name: str, parameters: Iterable[Parameter]) -> bool:
     """An extra that has a neutral name must be set by that: two rules for one field would clash."""
-    if any(name in parameter.names for parameter in parameters):
+    if any(name in (parameter.field, *parameter.names) for parameter in parameters):
         raise WrongDialect()
     return True
 
@@ -125,7 +139,7 @@ def _rules(parameter: Parameter, rule: FieldRule, *, is_set: bool) -> dict[str, 
         return dict.fromkeys(parameter.names, Rule.REJECT)
     if is_set:
         return dict.fromkeys(parameter.names, Rule.DROP if rule == "pinned" else Rule.YIELD)
-    return dict.fromkeys(parameter.aliases, Rule.ONCE)
+    return dict.fromkeys(parameter.names if parameter.aliases else (), Rule.ONCE)
 
 
 def _member(name: str, value: JsonValue) -> bytes:
@@ -143,7 +157,10 @@ def walk(fields: Mapping[str, Raw], table: Settings) -> Kept:
     for name, raw in fields.items():
         rule = rules.get(name)
         if rule is None:
-            _keep(kept, name, raw)
+            # As `_keep`, without the call: the one way that nearly every field takes.
+            kept.pieces += (_KEYS.get(name) or key_bytes(name), raw)
+            if name not in TRANSPORT:
+                kept.app_fields.append(name)
         elif rule is not Rule.SKIP:
             _apply(rule, name, raw, fields, table, kept, missing)
     if missing:
@@ -154,7 +171,7 @@ def walk(fields: Mapping[str, Raw], table: Settings) -> Kept:
 def _keep(kept: Kept, name: str, raw: Raw) -> None:
     kept.pieces += (_KEYS.get(name) or key_bytes(name), raw)
     if name not in TRANSPORT:
-        kept.app_fields.append(name)
+        kept.app_fields.append(name[:MAX_NAME])
 
 
 def _apply(
@@ -166,7 +183,7 @@ def _apply(
     kept: Kept,
     missing: dict[str, bytes] | None,
 ) -> None:
-    if rule is not Rule.ONCE and is_null(raw):
+    if is_null(raw):
         return
     if rule is Rule.REJECT:
         raise OverrideRejected()

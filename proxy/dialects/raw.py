@@ -101,26 +101,26 @@ def _without_closed(brackets: bytes) -> bytes:
 
 def read_list(raw: Buffer) -> list[Raw]:
     """Decode one level of a list. Raises `InvalidRequest` if it is none."""
-    try:
-        return _LIST.decode(raw)
-    except msgspec.DecodeError:
-        raise InvalidRequest("a list was expected") from None
+    return read_as(_LIST, raw, "a list was expected")
 
 
 def read_nested(raw: Raw) -> dict[str, Raw]:
     """Decode one level of an object inside the body. Raises `InvalidRequest` if it is none."""
-    try:
-        return _OBJECT.decode(raw)
-    except msgspec.DecodeError:
-        raise InvalidRequest("an object was expected") from None
+    return read_as(_OBJECT, raw, "an object was expected")
 
 
 def read_as(decoder: msgspec.json.Decoder[T], raw: Buffer, complaint: str) -> T:
-    """Decode `raw` with a typed decoder. Raises `InvalidRequest(complaint)` if it does not fit."""
+    """Decode `raw` with a typed decoder. Raises `InvalidRequest(complaint)` if it does not fit.
+
+    What the body's first pass let through may be too deep here: the recursion guard counts from
+    where it is called. Raises `InvalidJson` then.
+    """
     try:
         return decoder.decode(raw)
     except msgspec.DecodeError:
         raise InvalidRequest(complaint) from None
+    except RecursionError:
+        raise InvalidJson("the body nests too deeply") from None
 
 
 def is_null(raw: Raw) -> bool:

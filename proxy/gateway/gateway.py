@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-import time
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -32,9 +31,9 @@ from proxy.gateway.vendors import Vendors
 from proxy.http.head import Head
 from proxy.http.listener import Exchange, Request
 from proxy.http.server import ServerConnection
-from proxy.observe.clock import Timestamps
 from proxy.observe.log_sink import LogSink
-from proxy.observe.request_line import RequestLine, encode
+from proxy.observe.request_line import RequestLine
+from proxy.observe.request_log import RequestLog
 from proxy.observe.stats import Stats
 from proxy.routing.address import Address, Grant, check_grant, parse_address
 from proxy.settings import Settings
@@ -62,12 +61,12 @@ class Gateway:
         self.loop = loop
         self.draining = False
         self._access = access
-        self._sink = sink
+        enabled = settings.log.requests
+        self._request_log = RequestLog(sink, stats, loop, enabled=enabled)
         self._log = log
         self._exchanges: set[ManagedExchange] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
-        self._timestamps = Timestamps()
         self._id_prefix = f"req_{secrets.token_hex(6)}"
         self._count = itertools.count(1)
 
@@ -148,12 +147,8 @@ class Gateway:
         )
 
     def log(self, line: RequestLine, request: Request) -> None:
-        """Write the request's line and count it."""
-        line.ts = self._timestamps.now()
-        line.duration_ms = round((time.perf_counter() - request.arrived) * 1000, 3)
-        self.stats.count(line)
-        if self.settings.log.requests:
-            self._sink.write(encode(line))
+        """Have the line of a request that ends now written and counted."""
+        self._request_log.add(line, request.arrived)
 
     def over(self, exchange: ManagedExchange) -> None:
         self._exchanges.discard(exchange)
@@ -173,6 +168,10 @@ class Gateway:
                     await self._idle.wait()
         except TimeoutError:
             self.cut_off()
+
+    def close(self) -> None:
+        """Write the lines of the last requests."""
+        self._request_log.write_out()
 
     def cut_off(self) -> None:
         """Break off every request that is in flight."""

@@ -14,7 +14,11 @@ class Timestamps:
 
     def now(self) -> str:
         """Return now as RFC 3339 in UTC with milliseconds: `2026-11-23T14:18:00.123Z`."""
-        second, rest_ns = divmod(time.time_ns(), 1_000_000_000)
+        return self.ago(0.0)
+
+    def ago(self, elapsed_s: float) -> str:
+        """Return the time `elapsed_s` seconds ago, written as `now` does."""
+        second, rest_ns = divmod(time.time_ns() - int(elapsed_s * 1e9), 1_000_000_000)
         if second != self._second:
             self._second = second
             self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
