@@ -11,7 +11,7 @@ from bench import report, run
 from bench.check import check
 from bench.measure import MODES
 from bench.plan import Plan
-from bench.profile import profile
+from bench.profile import SAMPLERS, profile
 from bench.targets import choose
 
 ROOT = Path(__file__).parent.parent
@@ -43,12 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan(checking)
     checking.set_defaults(act=lambda a: check(_plan(a), choose(a.only)))
 
-    sampling = verbs.add_parser("profile", help="sample where a target's time goes (py-spy)")
+    sampling = verbs.add_parser("profile", help="sample where a target's time goes (py-spy, perf)")
     _add_plan(sampling)
     sampling.add_argument("--mode", choices=["small", "stream", "large"], default="small")
     sampling.add_argument("--seconds", type=int, default=10)
-    sampling.add_argument("--native", action="store_true", help="C frames too; distorts more")
-    sampling.add_argument("--lines", action="store_true", help="by line instead of by function")
+    sampling.add_argument("--by", choices=list(SAMPLERS), default="function")
     sampling.set_defaults(act=_profile)
     return parser
 
@@ -90,10 +89,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _profile(arguments: argparse.Namespace) -> None:
-    options = ["--native"] if arguments.native else []
-    options += [] if arguments.lines else ["--function"]
     spec = choose(arguments.only or ["proxy"])[0]
-    profile(_plan(arguments), spec, arguments.mode, arguments.seconds, options)
+    profile(_plan(arguments), spec, arguments.mode, arguments.seconds, arguments.by)
 
 
 def _report(arguments: argparse.Namespace) -> None:

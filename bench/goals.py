@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 PROXY = "proxy"
+FILLED = "proxy-many"
 NGINX = "nginx"
 AIOHTTP = "bare-aiohttp"
 
@@ -43,6 +44,10 @@ def _median(path: str, scale: float = 1) -> Callable[[Medians], float | None]:
         return None if value is None else value * scale
 
     return measured
+
+
+def _filled(medians: Medians) -> float | None:
+    return medians.ratio(FILLED, "small.c32.cpu_us", PROXY)
 
 
 def _above_nginx(medians: Medians) -> float | None:
@@ -100,6 +105,13 @@ GOALS = (
         _median("memory.rss_stream_kb"),
         lambda kb: kb <= 24,
         "{:.1f} KB",
+    ),
+    Goal(
+        "CPU with 10,000 versions, 1,000 models",
+        "no measurable cost (5 %)",
+        _filled,
+        lambda ratio: ratio <= 1.05,
+        "{:.2f} × with one",
     ),
     Goal(
         "start to first request",

@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -35,6 +36,9 @@ STREAM_SPREAD_S = CHUNKS * INTERVAL_MS / 1000
 HELD_INTERVAL_MS = 500
 HELD_CHUNKS = 8
 HELD_SPREAD_S = 1.5
+
+# How long nothing is asked, to see what a target does unasked.
+IDLE_S = 3
 
 
 def small(plan: Plan, vendor: Vendor, target: Target) -> Facts:
@@ -98,6 +102,9 @@ def _streams(plan: Plan, vendor: Vendor, target: Target) -> Facts:
 
 def memory(plan: Plan, vendor: Vendor, target: Target) -> Facts:
     """Hold streams open. Run it first: memory that an earlier load left would hide growth."""
+    used = machine.cpu_us(target.pids())
+    time.sleep(IDLE_S)
+    idle_us = machine.cpu_us(target.pids()) - used
     before = machine.rss_kb(target.pids())
     vendor.set_pace(HELD_INTERVAL_MS, HELD_CHUNKS)
     try:
@@ -112,6 +119,7 @@ def memory(plan: Plan, vendor: Vendor, target: Target) -> Facts:
     finally:
         vendor.set_pace(INTERVAL_MS, CHUNKS)
     return {
+        "idle_us_per_s": idle_us / IDLE_S,
         "rss_idle_kb": before,
         "rss_peak_kb": peak[0],
         "rss_stream_kb": (peak[0] - before) / plan.held_streams,

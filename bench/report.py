@@ -126,6 +126,7 @@ LARGE = (
 )
 MEMORY = (
     Column("idle MB", "memory.rss_idle_kb", 1, KB_TO_MB),
+    Column("idle CPU ms/s", "memory.idle_us_per_s", 2, US_TO_MS),
     Column("KB/open stream", "memory.rss_stream_kb", 1),
     Column("at 1,000 streams MB", "memory.rss_peak_kb", 1, KB_TO_MB),
 )

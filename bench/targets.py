@@ -70,15 +70,20 @@ class Answer:
 
 
 def read_specs(path: Path) -> dict[str, Spec]:
+    """Read a targets file; a table that is `like` another one holds only what differs."""
     tables = tomllib.loads(path.read_text())
-    return {name: Spec(name=name, folder=path.parent, **table) for name, table in tables.items()}
+    found = {}
+    for name, table in tables.items():
+        whole = {**tables.get(table.pop("like", ""), {}), **table}
+        found[name] = Spec(name=name, folder=path.parent, **whole)
+    return found
 
 
 def choose(wanted: list[str]) -> list[Spec]:
     """Return the targets named in `wanted`; without names, those of targets.toml."""
     default = read_specs(DEFAULT_FILE)
     if not wanted:
-        return [spec for spec in default.values() if not spec.name.endswith("-many")]
+        return list(default.values())
     known = {**read_specs(PEERS_FILE), **default}
     unknown = sorted(set(wanted) - known.keys())
     if unknown:
@@ -113,6 +118,10 @@ class Target:
     def __enter__(self) -> Target:
         try:
             self._start()
+        except RuntimeError as error:
+            told = self.log()[-300:].decode(errors="replace")
+            self.stop()
+            raise RuntimeError(f"{error}; its log: {told}") from error
         except BaseException:
             self.stop()
             raise
@@ -156,7 +165,8 @@ class Target:
             return Answer(error.code, dict(error.headers), error.read())
 
     def log(self) -> bytes:
-        return (self.work / "log").read_bytes()
+        place = self.work / "log"
+        return place.read_bytes() if place.exists() else b""
 
     def log_lines(self) -> int:
         """Count the lines of the log that hold the target's `log_event`."""

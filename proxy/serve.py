@@ -12,14 +12,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import FileIO
+from urllib.parse import urlsplit
 
 import uvloop
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from proxy import __version__, events
-from proxy.admin.app import AdminView, build_app, build_runner
+from proxy.admin.app import build_app
+from proxy.admin.runner import build_runner
+from proxy.admin.view import AdminView
 from proxy.fleet.follow import Follower
+from proxy.fleet.last_known_good import LastKnownGood
 from proxy.gateway.access import Access
 from proxy.gateway.gateway import Gateway
 from proxy.gateway.vendors import Vendors, fingerprint, open_vendors
@@ -30,7 +35,7 @@ from proxy.http.server import ServerConnection
 from proxy.observe.log_sink import LogSink
 from proxy.observe.logs import open_log
 from proxy.observe.stats import Stats
-from proxy.settings import Settings, split_address
+from proxy.settings import Settings, StoreSettings, split_address
 from proxy.store.base import Store
 from proxy.store.url import open_store
 from proxy.versions.record import Member
@@ -65,28 +70,36 @@ class Running:
         """Stop listening, let requests finish for `grace_s` seconds (default: as configured)."""
         limit_s = self.gateway.settings.timeouts.drain_s if grace_s is None else grace_s
         self._log.info(events.PROXY_DRAINING, in_flight=self.gateway.stats.in_flight)
-        self.follower.drain()
+        self.follower.reporter.drain()
         self.listener.draining = self.gateway.draining = True
         self._server.close()
         for connection in list(self.listener.connections):
             connection.close_idle()
+        until = self.gateway.loop.time() + limit_s
         await self.gateway.drain(limit_s)
+        await self.listener.wait_until_taken(until)
         await self._close()
         self._log.info(events.PROXY_STOPPED)
+
+    def cut_off(self) -> None:
+        """Break off whatever `stop` still waits for."""
+        self.gateway.cut_off()
+        for connection in list(self.listener.connections):
+            connection.abort()
 
     async def _close(self) -> None:
         self._following.cancel()
         await asyncio.gather(self._following, return_exceptions=True)
-        await self.follower.leave()
+        await self.follower.reporter.leave()
         for connection in list(self.listener.connections):
             connection.abort()
-        self.gateway.close()
         self.listener.deadlines.close()
         await self._vendors.close()
         await self._runner.cleanup()
         await self._store.close()
         # Closed transports report to their protocols in the next turn of the loop.
         await asyncio.sleep(0)
+        self.gateway.close()
 
 
 async def start(settings: Settings, *, env: Mapping[str, str], sink: LogSink) -> Running:
@@ -117,11 +130,17 @@ def _follower(settings: Settings, store: Store, log: FilteringBoundLogger) -> Fo
     return Follower(
         store,
         member=member,
-        directory=settings.state.dir,
+        disk=LastKnownGood(settings.state.dir, store_place(settings.store)),
         log=log,
         clock=time.monotonic,
         explicit_versions=settings.limits.explicit_versions,
     )
+
+
+def store_place(store: StoreSettings) -> str:
+    """Return where the store is, without credentials: epochs of two places do not compare."""
+    url = urlsplit(store.url.get_secret_value())
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path} {store.namespace}"
 
 
 async def _listen(
@@ -157,7 +176,7 @@ async def _listen(
         lambda: ServerConnection(listener), host, port, backlog=BACKLOG
     )
     try:
-        runner = await _admin(settings, follower, gateway)
+        runner = await _admin(settings, follower, gateway, sink, log)
     except BaseException:
         server.close()
         raise
@@ -168,17 +187,19 @@ async def _listen(
     )
 
 
-async def _admin(settings: Settings, follower: Follower, gateway: Gateway) -> web.AppRunner:
-    view = AdminView(
-        name=follower.name,
-        follower=follower,
-        stats=gateway.stats,
-        draining=lambda: gateway.draining,
-        clock=time.monotonic,
-    )
-    runner = build_runner(build_app(view))
-    await runner.setup()
+async def _admin(
+    settings: Settings,
+    follower: Follower,
+    gateway: Gateway,
+    sink: LogSink,
+    log: FilteringBoundLogger,
+) -> web.AppRunner:
     host, port = split_address(settings.listen.admin)
+    view = AdminView(
+        follower, gateway.stats, sink, draining=lambda: gateway.draining, clock=time.monotonic
+    )
+    runner = build_runner(build_app(view, host), log)
+    await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
     except BaseException:
@@ -205,7 +226,9 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop)
-    sink = LogSink(sys.stdout.buffer, most_lines=settings.limits.log_lines)
+    # Without Python's buffer: its lock would be held by a thread that is stuck when we exit.
+    stdout = FileIO(sys.stdout.fileno(), "wb", closefd=False)
+    sink = LogSink(stdout, most_lines=settings.limits.log_lines)
     try:
         running = await start(settings, env=env, sink=sink)
         # What was made so far lives as long as the process: keep it out of every collection.
@@ -224,7 +247,7 @@ async def _stop_unless(running: Running, now: asyncio.Event) -> None:
     stopping = asyncio.ensure_future(running.stop())
     await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
-        running.gateway.cut_off()
+        running.cut_off()
     waiting.cancel()
     await stopping
 

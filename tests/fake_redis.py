@@ -17,5 +17,7 @@ _ALLOWED = {"mget", "smembers"}
 def fake_store(server: fakeredis.FakeServer, **options: Any) -> RedisStore:
     """Return a store on `server`; all stores on one server see the same data."""
     BaseFakeSocket.ACCEPTED_COMMANDS_WHILE_PUBSUB |= _ALLOWED
-    pool = fakeredis.FakeAsyncRedis(server=server, protocol=3).connection_pool
+    # As in `redis_url`: without it, Python 3.11's wait_for now and then swallows a cancellation.
+    settings = {"protocol": 3, "socket_timeout": None}
+    pool = fakeredis.FakeAsyncRedis(server=server, **settings).connection_pool
     return RedisStore(Source(pool.make_connection, "fakeredis"), **options)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from proxy.cli.main import program
 from proxy.settings import LOOPBACK, split_address
 from proxy.settings_file import load_settings
 
@@ -93,6 +94,13 @@ def test_a_container_of_ours_writes_nowhere_but_its_volume(name):
 
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+
+
+@pytest.mark.parametrize("name", ["register", "first-pin", "proxyctl"])
+def test_a_command_of_compose_is_one_that_proxyctl_takes(name):
+    verb, *arguments = SERVICES[name]["command"]
+
+    assert program.commands[verb].make_context(verb, arguments).params
 
 
 def test_compose_mounts_files_that_are_there():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from proxy.dialects.base import Seen
+from proxy.dialects.raw import is_null
 from proxy.dialects.sse import Document, Tail
 
 END = b"[DONE]"
+
+_NULL = msgspec.Raw(b"null")
 
 
 class _Details(msgspec.Struct, gc=False):
@@ -28,7 +31,7 @@ class _Answer(msgspec.Struct, gc=False):
     model: str | None = None
     usage: _Usage | None = None
     choices: list[_Choice] = []
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = _NULL
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -41,7 +44,7 @@ def _learn(seen: Seen, text: bytes) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     seen.served_model = answer.model or seen.served_model
-    seen.failed = seen.failed or (answer.error is not None and bytes(answer.error) != b"null")
+    seen.failed = seen.failed or not is_null(answer.error)
     for choice in answer.choices:
         seen.finish_reason = choice.finish_reason or seen.finish_reason
     if answer.usage is not None:

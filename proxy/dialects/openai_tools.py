@@ -62,14 +62,15 @@ def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes
     if ours.rule == "reject":
         raise OverrideRejected()
     if ours.rule == "pinned" and ours.definitions:
-        kept.dropped.extend(sent)
+        kept.dropped += [name for name, raw in sent.items() if not is_null(raw)]
         return _list([ours.definitions])
-    kept.app_fields.extend(sent)
-    for name in sent.keys() & set(LEGACY):
+    kept.app_fields += [name for name, raw in sent.items() if not is_null(raw)]
+    for name in filter(sent.__contains__, LEGACY):
         kept.pieces += [b',"%b":' % name.encode(), memoryview(sent[name])]
     if not ours.definitions:
         return b',"tools":%b' % bytes(sent["tools"]) if "tools" in sent else b""
-    theirs = _theirs(ours, sent["tools"], kept) if "tools" in sent else []
+    listed = "tools" in sent and not is_null(sent["tools"])
+    theirs = _theirs(ours, sent["tools"], kept) if listed else []
     return _list([ours.definitions, *theirs])
 
 
@@ -91,12 +92,14 @@ def without_stray_choice(ours: AppTools, fields: dict[str, Raw]) -> dict[str, Ra
 def _theirs(ours: AppTools, raw: Raw, kept: Kept) -> list[bytes]:
     """Return the app's tools but for those that the version defines under the same name."""
     passed = []
+    dropped: dict[str, None] = {}
     for item in read_list(raw):
         tool = read_as(_TOOL, item, "every tool must be an object")
-        if (tool.function.name or tool.name) in ours.names:
-            kept.dropped.append(f"tools.{tool.function.name or tool.name}")
+        if (name := tool.function.name or tool.name) in ours.names:
+            dropped[f"tools.{name}"] = None
         else:
             passed.append(bytes(item))
+    kept.dropped += dropped
     return passed
 
 

@@ -160,7 +160,7 @@ def walk(fields: Mapping[str, Raw], table: Settings) -> Kept:
             # As `_keep`, without the call: the one way that nearly every field takes.
             kept.pieces += (_KEYS.get(name) or key_bytes(name), raw)
             if name not in TRANSPORT:
-                kept.app_fields.append(name)
+                kept.app_fields.append(name[:MAX_NAME])
         elif rule is not Rule.SKIP:
             _apply(rule, name, raw, fields, table, kept, missing)
     if missing:
@@ -171,7 +171,7 @@ def walk(fields: Mapping[str, Raw], table: Settings) -> Kept:
 def _keep(kept: Kept, name: str, raw: Raw) -> None:
     kept.pieces += (_KEYS.get(name) or key_bytes(name), raw)
     if name not in TRANSPORT:
-        kept.app_fields.append(name[:MAX_NAME])
+        kept.app_fields.append(name)
 
 
 def _apply(

@@ -3,6 +3,7 @@
 Strategy: what is worth knowing (usage, finish reason, end marker) stands in the last few events
 of a stream, so only the end is kept and looked at, once, when the stream is over. A piece that
 ends with a blank line closes a group of whole events; groups are kept by reference, newest last.
+What is looked at in the end depends on the stream alone, not on how the network cut it.
 """
 
 from __future__ import annotations
@@ -17,14 +18,33 @@ KEPT_BYTES = 4 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 
 
+def _boundary(text: bytes, end: int) -> int:
+    """Return where the last event that ends within `text[:end]` ends; 0 if none does."""
+    if b"\n" not in text:
+        return 0
+    found = text.rfind(b"\n\n", 0, end) + 2
+    return max(0 if found == 1 else found, _crlf_boundary(text, end) if b"\r" in text else 0)
+
+
+def _crlf_boundary(text: bytes, end: int) -> int:
+    found = text.rfind(b"\n\r\n", 0, end) + 3
+    return 0 if found == 2 else found
+
+
+def _last_events(text: bytes) -> bytes:
+    """Return the last events of `text`, as few as come to `KEPT_BYTES`; all if they do not."""
+    spare = len(text) - KEPT_BYTES
+    return text[_boundary(text, spare) :] if spare > 0 else text
+
+
 class Tail:
-    """Keeps the newest whole events of a stream, about `KEPT_BYTES` of them, at least one group."""
+    """Keeps the newest whole events of a stream, `KEPT_BYTES` of them or a little more, and the
+    event that is still coming."""
 
     def __init__(self) -> None:
         self._groups: deque[bytes] = deque()
         self._size = 0
-        self._open: list[bytes] = []
-        self._open_size = 0
+        self._open = bytearray()
 
     @property
     def between_events(self) -> bool:
@@ -32,39 +52,57 @@ class Tail:
 
     def feed(self, chunk: bytes) -> None:
         if self._open or not chunk.endswith((b"\n\n", b"\r\n\r\n")):
-            whole = self._close(chunk)
-            if whole is None:
+            chunk = self._close(chunk)
+            if not chunk:
                 return
-            chunk = whole
         self._groups.append(chunk)
         self._size += len(chunk)
-        while self._size > KEPT_BYTES and len(self._groups) > 1:
-            self._size -= len(self._groups.popleft())
+        if self._size > 2 * KEPT_BYTES:
+            self._trim()
 
-    def _close(self, chunk: bytes) -> bytes | None:
-        """Add to the group that is still open; return it when `chunk` completes it."""
-        self._open.append(chunk)
-        self._open_size += len(chunk)
-        if self._open_size > MAX_EVENT_BYTES:
-            self._open, self._open_size = [chunk[-4:]], len(chunk[-4:])
-            return None
-        if not b"".join(part[-3:] for part in self._open[-4:]).endswith((b"\n\n", b"\n\r\n")):
-            return None
-        whole = b"".join(self._open)
-        self._open, self._open_size = [], 0
+    def _trim(self) -> None:
+        groups = self._groups
+        newest = groups.pop()
+        groups.append(_last_events(newest))
+        self._size -= len(newest) - len(groups[-1])
+        while self._size - len(groups[0]) >= KEPT_BYTES:
+            self._size -= len(groups.popleft())
+
+    def _close(self, chunk: bytes) -> bytes:
+        """Add to the event that is open. Return the events that are whole now, often none."""
+        end = _boundary(chunk, len(chunk)) or self._seam(chunk)
+        if not end:
+            self._open += chunk
+            if len(self._open) > MAX_EVENT_BYTES:
+                self._forget()
+            return b""
+        begin = _boundary(chunk, end - KEPT_BYTES) if end > KEPT_BYTES else 0
+        whole = chunk[begin:end] if begin else bytes(self._open) + chunk[:end]
+        self._open = bytearray(chunk[end:])
         return whole
 
-    def data(self) -> Iterator[bytes]:
-        """Yield the data of the events that were kept, oldest first; several lines are joined.
+    def _seam(self, chunk: bytes) -> int:
+        """Return where in `chunk` a blank line ends that began before it; 0 if none does."""
+        before = bytes(self._open[-2:])
+        return max(0, _boundary(before + chunk[:2], len(before) + 2) - len(before))
 
-        The first group may have lost its beginning; a torn event is for the reader to skip.
+    def _forget(self) -> None:
+        """Lose sight of an event that is too large, and of what is before it: too far back.
+
+        A colon makes a comment of what is left; the last bytes may begin a blank line.
         """
-        text = b"".join((*self._groups, *self._open)).replace(b"\r\n", b"\n")
+        self._open = bytearray(b":" + self._open[-2:])
+        self._groups.clear()
+        self._size = 0
+
+    def data(self) -> Iterator[bytes]:
+        """Yield the data of the events that were kept, oldest first; several lines are joined."""
+        text = _last_events(b"".join((*self._groups, self._open))).replace(b"\r\n", b"\n")
         for event in text.split(b"\n\n"):
             lines = [
                 line[5:].removeprefix(b" ") for line in event.split(b"\n") if line[:5] == b"data:"
             ]
-            if lines:
+            if lines and len(event) <= MAX_EVENT_BYTES:
                 yield b"\n".join(lines)
 
 

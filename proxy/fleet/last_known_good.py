@@ -1,22 +1,33 @@
 """Last known good: the snapshot on disk, for a start without the store.
 
-One JSON file with pins and version bytes. Written beside and renamed, the one before is kept;
-read with every version verified against its digest. It holds prompts, so it is private (0600).
+One JSON file with pins and version bytes, under a digest of its own. Written beside and renamed,
+the one before is kept; read with every version verified. It holds prompts, so it is private (0600).
+
+Several proxies may share a directory: the first to save locks it and saves from then on, all may
+read. The lock goes with the process, so it is never stale.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from proxy.errors import RequestError
 from proxy.fleet.snapshot import Pinned, Snapshot, make_ready
+from proxy.versions.identity import digest
 from proxy.versions.record import Pin, Version, VersionInfo
 
 FILE = "last-known-good.json"
+PREVIOUS = f"{FILE}.previous"
+FRESH = f"{FILE}.new"
+LOCK = "last-known-good.lock"
 SCHEMA = 1
 
 # A thousand versions of the largest size would still fit; anything beyond is not ours.
@@ -29,24 +40,90 @@ class _Kept(msgspec.Struct, frozen=True):
     content: str
 
 
-class _File(msgspec.Struct, frozen=True):
-    schema: int
+class _Saved(msgspec.Struct, frozen=True):
+    store: str
     epoch: int
+    models: list[str]
     kept: list[_Kept]
 
 
-def write(directory: Path, snapshot: Snapshot) -> None:
-    """Save `snapshot`. Blocking: call it in a thread. Raises `OSError`; the old file stays then."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+class _File(msgspec.Struct, frozen=True):
+    """`digest` is over the bytes of `saved`."""
+
+    schema: int
+    digest: str
+    saved: msgspec.Raw
+
+
+class LastKnownGood:
+    """The file in `directory`, for a proxy that follows `store`. All methods block: call them in
+    a thread; they may be called from several."""
+
+    def __init__(self, directory: Path, store: str = "") -> None:
+        self._directory = directory
+        self._store = store
+        self._one_at_a_time = threading.Lock()
+        self._lock: int | None = None
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Save `snapshot`. Raises `OSError`, also if another proxy saves here; the file that is
+        there stays then."""
+        with self._one_at_a_time:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self._lock is None:
+                self._lock = _locked(self._directory / LOCK)
+            _replace(self._directory, _encode(snapshot, self._store))
+
+    def read(self) -> Snapshot | None:
+        """Return the snapshot on disk, or the one before it; None if neither can be used.
+
+        Epochs that another store counted say nothing about this one's: they are read as 0, so
+        that whatever this store holds is followed.
+        """
+        for path in (self._directory / FILE, self._directory / PREVIOUS):
+            saved = _read(path)
+            snapshot = _snapshot(saved, rebase=saved.store != self._store) if saved else None
+            if snapshot is not None:
+                return snapshot
+        return None
+
+    def release(self) -> None:
+        """Let another proxy save here; waits for a write that is under way."""
+        with self._one_at_a_time:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+
+def _locked(path: Path) -> int:
+    """Return a descriptor that holds the lock until it is closed."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise OSError(errno.EBUSY, "another proxy saves to this directory") from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _encode(snapshot: Snapshot, store: str) -> bytes:
     kept = [
         _Kept(p.pin, p.served.version.info, p.served.version.content.decode())
         for p in snapshot.pinned.values()
     ]
-    data = msgspec.json.encode(_File(SCHEMA, snapshot.epoch, kept))
-    target, fresh = directory / FILE, directory / f"{FILE}.new"
+    saved = msgspec.json.encode(_Saved(store, snapshot.epoch, sorted(snapshot.models), kept))
+    return msgspec.json.encode(_File(SCHEMA, digest(saved), msgspec.Raw(saved)))
+
+
+def _replace(directory: Path, data: bytes) -> None:
+    """Put `data` in the place of the file. A crash leaves that or the one before, whole."""
+    target, fresh = directory / FILE, directory / FRESH
     _write_durably(fresh, data)
     if target.exists():
-        target.replace(_previous(directory))
+        target.replace(directory / PREVIOUS)
     fresh.replace(target)
     _sync_directory(directory)
 
@@ -68,35 +145,27 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _previous(directory: Path) -> Path:
-    return directory / f"{FILE}.previous"
-
-
-def read(directory: Path) -> Snapshot | None:
-    """Return the snapshot on disk, or the one before it; None if neither can be used. Blocking."""
-    for path in (directory / FILE, _previous(directory)):
-        snapshot = _read(path)
-        if snapshot is not None:
-            return snapshot
-    return None
-
-
-def _read(path: Path) -> Snapshot | None:
+def _read(path: Path) -> _Saved | None:
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
         file = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (OSError, msgspec.DecodeError, RecursionError):
+        if file.schema != SCHEMA or digest(bytes(file.saved)) != file.digest:
+            return None
+        return msgspec.json.decode(file.saved, type=_Saved)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return _snapshot(file) if file.schema == SCHEMA else None
 
 
-def _snapshot(file: _File) -> Snapshot | None:
-    pinned = list(_verified(file.kept))
-    if len(pinned) < len(file.kept):
+def _snapshot(saved: _Saved, *, rebase: bool) -> Snapshot | None:
+    pinned = list(_verified(saved.kept))
+    if len(pinned) < len(saved.kept):
         # One version that is not what it was makes the file as a whole doubtful.
         return None
-    return Snapshot.of(file.epoch, {(item.pin.model, item.pin.label): item for item in pinned})
+    if rebase:
+        pinned = [replace(item, pin=replace(item.pin, epoch=0)) for item in pinned]
+    by_key = {(item.pin.model, item.pin.label): item for item in pinned}
+    return Snapshot.of(0 if rebase else saved.epoch, by_key, frozenset(saved.models))
 
 
 def _verified(kept: Iterable[_Kept]) -> Iterable[Pinned]:

@@ -5,6 +5,8 @@ A request takes one reference to a snapshot's version and is served by it to its
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,13 +14,26 @@ import msgspec
 
 from proxy.dialects.base import Compiled
 from proxy.dialects.registry import DIALECTS
-from proxy.errors import NotPinned, RequestError, UnknownModel, UnknownVersionAsked, WrongDialect
+from proxy.errors import (
+    NotPinned,
+    RequestError,
+    UnknownModel,
+    UnknownVersionAsked,
+    VersionCorrupt,
+    WrongDialect,
+)
 from proxy.routing.address import Address
 from proxy.routing.retry import targets
-from proxy.versions.content import Content, VendorModel
+from proxy.versions.content import MAX_CONTENT_BYTES, Content, VendorModel
 from proxy.versions.identity import load
-from proxy.versions.names import ByLabel
-from proxy.versions.record import PROD, Pin, PinKey, Version
+from proxy.versions.names import ByLabel, ByNumber, split_id
+from proxy.versions.record import PROD, Pin, PinKey, Version, VersionInfo
+
+# A version of this size takes some milliseconds to compile; larger ones must not stop the loop.
+LARGE_BYTES = 32 * 1024
+
+# A vendor model's id may be any text; in a header line it must not be.
+_NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,8 @@ class Target:
 
 
 def target_of(wanted: VendorModel) -> Target:
-    stamp = f"x-proxy-upstream: {wanted.vendor}/{wanted.id};attempt=".encode("ascii", "replace")
+    shown = _NOT_IN_A_HEADER.sub("?", wanted.id)
+    stamp = f"x-proxy-upstream: {wanted.vendor}/{shown};attempt=".encode()
     return Target(wanted.vendor, wanted.id, msgspec.json.encode(wanted.id), stamp)
 
 
@@ -64,6 +80,8 @@ def make_ready(version: Version) -> Served:
 
     Raises `VersionCorrupt`, or `WrongDialect` if no dialect can carry it.
     """
+    if len(version.content) > MAX_CONTENT_BYTES or not _has_its_own_id(version.info):
+        raise VersionCorrupt()
     content = load(version.content, version.info.digest)
     compiled = {}
     for name, dialect in DIALECTS.items():
@@ -77,6 +95,25 @@ def make_ready(version: Version) -> Served:
     stamp = f"x-proxy-version: {info.id}\r\nx-proxy-digest: {info.digest}\r\n".encode()
     wanted = targets(content.model, content.routing)
     return Served(version, content, compiled, stamp, tuple(map(target_of, wanted)))
+
+
+async def ready(version: Version) -> Served:
+    """Do as `make_ready` without stopping the event loop."""
+    if len(version.content) <= LARGE_BYTES:
+        return make_ready(version)
+    return await asyncio.to_thread(make_ready, version)
+
+
+def is_meant(info: VersionInfo, reference: ByNumber) -> bool:
+    """Say whether `info` is what was referred to; hex digits, if given, must fit its digest."""
+    hexdigits = info.digest.removeprefix("sha256:")
+    return info.number == reference.number and hexdigits.startswith(reference.hexdigits)
+
+
+def _has_its_own_id(info: VersionInfo) -> bool:
+    """The id goes into headers and metrics, and is beside the content, not under its digest."""
+    parts = split_id(info.id)
+    return parts is not None and parts[0] == info.model and is_meant(info, parts[1])
 
 
 @dataclass(frozen=True, slots=True)

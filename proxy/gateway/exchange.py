@@ -20,7 +20,7 @@ from proxy.errors import (
     UpstreamUnreachable,
 )
 from proxy.fleet.snapshot import Pinned, Served
-from proxy.gateway.headers import is_offered, returned, sent_request_id, upstream_head
+from proxy.gateway.headers import is_offered, returned, upstream_head
 from proxy.gateway.plan import Plan, passthrough, plan
 from proxy.gateway.reply import answer_error, request_id_line
 from proxy.http.answer import status_line
@@ -34,6 +34,10 @@ from proxy.versions.names import ByLabel
 
 if TYPE_CHECKING:
     from proxy.gateway.gateway import Gateway
+
+
+# What is logged where the app went before an answer: nginx's number, which dashboards know.
+CLIENT_CLOSED_STATUS = 499
 
 
 class ManagedExchange:
@@ -79,9 +83,8 @@ class ManagedExchange:
     # --- composing
 
     def begin(self) -> None:
-        line, head = self._line, self._request.head
+        line = self._line
         line.app, line.dialect = self._request.admitted.grant.app, self._dialect.name
-        line.request_id = sent_request_id(head.fields.get(b"x-request-id")) or line.request_id
         try:
             self._gateway.check_capacity()
             depth = self._gateway.settings.limits.depth
@@ -182,7 +185,10 @@ class ManagedExchange:
 
     def sending(self, connection: UpstreamConnection) -> None:
         self._upstream = connection
-        self._wait(self._gateway.settings.timeouts.first_byte_s)
+        if self._paused:
+            connection.pause()
+        else:
+            self._wait(self._gateway.settings.timeouts.first_byte_s)
 
     def stalled(self, stalled: bool) -> None:
         timeouts = self._gateway.settings.timeouts
@@ -338,7 +344,7 @@ class ManagedExchange:
         self._drop_upstream()
         seen = self._look()
         # SDKs hang up as soon as they have read the end marker, before the last chunk.
-        self._line.status = self._line.status or 499
+        self._line.status = self._line.status or CLIENT_CLOSED_STATUS
         self._close(Outcome.OK if seen.ended else Outcome.CLIENT_CLOSED)
 
     def pause(self) -> None:

@@ -14,17 +14,20 @@ from structlog.typing import FilteringBoundLogger
 from proxy import events
 from proxy.dialects.base import Asked
 from proxy.errors import (
+    CommandError,
     Draining,
     Forbidden,
     Overloaded,
     RequestError,
     StoreUnavailable,
     UnknownModel,
+    UnknownVersionAsked,
 )
 from proxy.fleet.follow import Follower
 from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.access import LOCAL, Access
-from proxy.gateway.exchange import ManagedExchange
+from proxy.gateway.exchange import CLIENT_CLOSED_STATUS, ManagedExchange
+from proxy.gateway.headers import sent_request_id
 from proxy.gateway.reply import answer_error, answer_json
 from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_dialect
 from proxy.gateway.vendors import Vendors
@@ -32,7 +35,7 @@ from proxy.http.head import Head
 from proxy.http.listener import Exchange, Request
 from proxy.http.server import ServerConnection
 from proxy.observe.log_sink import LogSink
-from proxy.observe.request_line import RequestLine
+from proxy.observe.request_line import Outcome, RequestLine
 from proxy.observe.request_log import RequestLog
 from proxy.observe.stats import Stats
 from proxy.routing.address import Address, Grant, check_grant, parse_address
@@ -98,10 +101,28 @@ class Gateway:
     def refuse(self, connection: ServerConnection, request: Request, error: RequestError) -> None:
         """Answer a request that was refused by its head or could not be read, and close."""
         connection.refuse_rest()
-        line = self.new_line(request)
-        answer_error(connection, dialect_of(request.head), error, line)
+        line = self._unserved_line(request)
+        answer_error(connection, dialect_of(request.head), error, line, head=request.head)
         self.log(line, request)
         connection.finish()
+
+    def lost(self, request: Request) -> None:
+        """Write down a request that was not begun before its connection closed."""
+        line = self._unserved_line(request)
+        if request.error is not None:
+            line.status, line.error = request.error.status, request.error.code
+            line.outcome = Outcome.REFUSED
+        else:
+            line.status = CLIENT_CLOSED_STATUS
+            line.outcome = Outcome.DRAINED if self.draining else Outcome.CLIENT_CLOSED
+        self.log(line, request)
+
+    def _unserved_line(self, request: Request) -> RequestLine:
+        line = self.new_line(request)
+        if request.admitted is not None:
+            line.app = request.admitted.grant.app
+            line.dialect = dialect_of(request.head).name if request.admitted.dialect else None
+        return line
 
     # --- for the exchanges
 
@@ -129,8 +150,12 @@ class Gateway:
         try:
             async with asyncio.timeout(self.settings.timeouts.store_s):
                 return await self.follower.fetch(address)
-        except TimeoutError:
+        except (TimeoutError, CommandError):
             raise StoreUnavailable() from None
+        except UnknownVersionAsked:
+            if address.model not in self.follower.snapshot.models:
+                raise UnknownModel() from None
+            raise
 
     def check_capacity(self) -> None:
         if self.stats.in_flight > self.settings.limits.in_flight:
@@ -142,9 +167,9 @@ class Gateway:
         task.add_done_callback(self._tasks.discard)
 
     def new_line(self, request: Request) -> RequestLine:
-        return RequestLine(
-            "", f"{self._id_prefix}{next(self._count):x}", bytes_in=len(request.body)
-        )
+        given = sent_request_id(request.head.fields.get(b"x-request-id"))
+        ours = given or f"{self._id_prefix}{next(self._count):x}"
+        return RequestLine("", ours, bytes_in=len(request.body))
 
     def log(self, line: RequestLine, request: Request) -> None:
         """Have the line of a request that ends now written and counted."""
@@ -191,6 +216,8 @@ class Gateway:
             answer_json(connection, line, body)
         self.log(line, request)
         connection.finish()
+        # At once, so that the transport says when the app takes no more of many such answers.
+        connection.write_out()
 
     def _models(self, request: Request) -> bytes:
         """What is pinned to `prod` and granted to the app, in OpenAI's shape."""

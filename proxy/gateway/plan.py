@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from proxy.dialects.base import Asked, Composed, Dialect
 from proxy.dialects.raw import Buffer
+from proxy.errors import UnknownModel
 from proxy.fleet.snapshot import Served, Target, target_of
 from proxy.versions.content import Routing, VendorModel
+
+# Visible ASCII, as long as a version's own vendor model may be.
+_VENDOR_MODEL = re.compile(r"[\x21-\x7e]{1,256}")
 
 UNVERSIONED = b"x-proxy-version: unversioned\r\n"
 
@@ -34,8 +40,13 @@ def plan(served: Served, dialect: Dialect, asked: Asked) -> Plan:
 
 
 def passthrough(asked: Asked, vendor: str, body: bytes | bytearray) -> Plan:
-    """Plan to forward a request of a model that is not managed, as it is."""
+    """Plan to forward a request of a model that is not managed, as it is.
+
+    Raises `UnknownModel` for what cannot be a vendor's name, and would not fit into a header.
+    """
     model = asked.address or "unknown"
+    if _VENDOR_MODEL.fullmatch(model) is None:
+        raise UnknownModel()
     target = target_of(VendorModel(vendor=vendor, id=model))
     return Plan(_AsItIs(b"", (body,)), (target,), Routing(), UNVERSIONED)
 

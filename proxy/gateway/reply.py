@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from proxy.dialects.base import Dialect
 from proxy.errors import MethodNotAllowed, RequestError, Unauthorized
+from proxy.gateway.routes import allowed
 from proxy.http.answer import status_line
+from proxy.http.head import Head
 from proxy.http.server import ServerConnection
 from proxy.observe.request_line import Outcome, RequestLine
 
@@ -34,22 +36,27 @@ def answer_error(
     error: RequestError,
     line: RequestLine,
     stamps: bytes = b"",
+    *,
+    head: Head | None = None,
 ) -> None:
-    """Write `error` in the dialect's shape, whole, and put it into the request's line."""
+    """Write `error` in the dialect's shape, whole, and put it into the request's line.
+
+    `head` is that of a request that is refused by it: what was called, and how.
+    """
     body = dialect.error_body(error, line.request_id)
     line.status, line.error, line.bytes_out = error.status, error.code, len(body)
     line.outcome = Outcome.REFUSED if error.fault == "caller" else Outcome.FAILED
-    headers = (_JSON, _advice(error), request_id_line(line), stamps)
+    allow = allowed(head) if head is not None and isinstance(error, MethodNotAllowed) else b""
+    headers = (_JSON, _advice(error), allow, request_id_line(line), stamps)
     connection.start(status_line(error.status), b"".join(headers), len(body))
-    connection.write(body)
+    if head is None or head.method != b"HEAD":
+        connection.write(body)
 
 
 def _advice(error: RequestError) -> bytes:
     code = b"x-proxy-error: %b\r\n" % error.code.encode()
     if isinstance(error, Unauthorized):
         code += b"www-authenticate: Bearer\r\n"
-    if isinstance(error, MethodNotAllowed):
-        code += b"allow: GET, POST\r\n"
     if error.passing:
         return code + b"retry-after: %d\r\n" % RETRY_AFTER_S
     return code + b"x-should-retry: false\r\n"

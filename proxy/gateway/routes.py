@@ -35,13 +35,24 @@ def find_dialect(head: Head) -> Dialect | None:
         if head.method != b"POST":
             raise MethodNotAllowed()
         return dialect
-    if path == MODELS or path.startswith(MODELS + b"/"):
+    if _is_models(path):
         if head.method != b"GET":
             raise MethodNotAllowed()
         return None
     if path in _WITHOUT_PREFIX:
         raise NotFound(hint="an OpenAI SDK's base_url must end in /v1")
     raise NotFound()
+
+
+def allowed(head: Head) -> bytes:
+    """Return the header line that says which methods the path of `head` takes."""
+    if head.path in _BY_PATH:
+        return b"allow: POST\r\n"
+    return b"allow: GET\r\n" if _is_models(head.path) else b"allow: GET, POST\r\n"
+
+
+def _is_models(path: bytes) -> bool:
+    return path == MODELS or path.startswith(MODELS + b"/")
 
 
 def dialect_of(head: Head) -> Dialect:

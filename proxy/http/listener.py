@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # What one read may bring; shared by all connections of a loop, since it is used up at once.
 READ_BYTES = 64 * 1024
 
+# At the end of a shutdown it is looked this often whether apps have read their answers.
+TAKEN_EVERY_S = 0.01
+
 
 class Request(msgspec.Struct, gc=False):
     """`arrived` is when its last byte was read, on the clock of `time.perf_counter`."""
@@ -61,6 +64,9 @@ class Gateway(Protocol):
     def refuse(self, connection: ServerConnection, request: Request, error: RequestError) -> None:
         """Answer a request that could not be read, completely."""
 
+    def lost(self, request: Request) -> None:
+        """Write down a request that was not begun before its connection closed."""
+
 
 @dataclass(slots=True)
 class Listener:
@@ -75,3 +81,11 @@ class Listener:
     connections: set[ServerConnection]
     outbox: Outbox
     draining: bool = False
+
+    async def wait_until_taken(self, deadline: float) -> None:
+        """Wait until the apps have taken all that was written, or until `deadline`.
+
+        An answer is over for the gateway while its last bytes are still on their way.
+        """
+        while self.loop.time() < deadline and any(one.holds_bytes for one in self.connections):
+            await asyncio.sleep(TAKEN_EVERY_S)

@@ -47,14 +47,15 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._headers: Headers = []
         self._head: Head | None = None
         self._admitted: object = None
-        self._head_bytes = 0
+        self._framing_bytes = 0
+        self._read_bytes = 0
         self._in_head = False
         self._body: bytearray | list[bytes] | None = None
         self._body_bytes = 0
         self._place: memoryview | None = None
         self._deaf = False
         self._paused = False
-        self._lingering = False
+        self._full = False
         self._out: list[bytes] = []
         self._chunked = False
         self._keep_alive = True
@@ -76,9 +77,15 @@ class ServerConnection(asyncio.BufferedProtocol):
         self.deadline = shared.loop.time() + shared.timeouts.keepalive_s
 
     def connection_lost(self, error: Exception | None) -> None:
+        if not self._deaf and (self._in_head or self._head is not None):
+            self._queue.append(self._unfinished(None))
         self._deaf = True
         self._listener.connections.discard(self)
         self._listener.deadlines.remove(self)
+        # The transport takes nothing any more, and would say so to whoever writes out next.
+        self._out.clear()
+        for request in self._queue:
+            self._listener.gateway.lost(request)
         self._queue.clear()
         active, self._active = self._active, None
         if active is not None:
@@ -89,13 +96,19 @@ class ServerConnection(asyncio.BufferedProtocol):
         return False
 
     def pause_writing(self) -> None:
+        self._full = True
+        self.deadline = self._listener.loop.time() + self._listener.timeouts.write_s
         if self._active is not None:
-            self.deadline = self._listener.loop.time() + self._listener.timeouts.write_s
             self._active.pause()
 
     def resume_writing(self) -> None:
+        self._full = False
         if self._active is not None:
             self._active.resume()
+        elif self._queue:
+            self._serve()
+        elif not self._deaf:
+            self.deadline = self._listener.loop.time() + self._listener.timeouts.keepalive_s
 
     def get_buffer(self, size_hint: int) -> memoryview:
         return self._listener.scratch if self._place is None else self._place
@@ -113,12 +126,15 @@ class ServerConnection(asyncio.BufferedProtocol):
             self._fail(RequestTimeout())
         else:
             # Idle, lingering, or a head that does not come to an end: nothing could be answered.
+            if self._in_head and not self._deaf:
+                self._queue.append(self._unfinished(RequestTimeout()))
+                self._deaf = True
             self._transport.abort()
 
     # --- events of the parser
 
     def on_message_begin(self) -> None:
-        self._headers, self._head_bytes, self._in_head = [], 0, True
+        self._headers, self._framing_bytes, self._in_head = [], 0, True
         if not self._busy:
             self.deadline = self._listener.loop.time() + self._listener.timeouts.head_s
 
@@ -131,8 +147,11 @@ class ServerConnection(asyncio.BufferedProtocol):
 
     def on_headers_complete(self) -> None:
         parser, headers = self._parser, self._headers
-        if len(headers) > self._listener.limits.headers:
+        limits = self._listener.limits
+        if len(headers) > limits.headers:
             raise HeadersTooLarge()
+        if self._framing_bytes + self._read_bytes > limits.head_bytes:
+            self._measure_head(limits.head_bytes)
         head = self._head = Head(
             parser.get_method(),
             self._target,
@@ -141,7 +160,7 @@ class ServerConnection(asyncio.BufferedProtocol):
             headers,
             dict(headers),
         )
-        self._headers, self._in_head = [], False
+        self._headers, self._in_head, self._admitted = [], False, None
         check_head(head)
         self._admitted = self._listener.gateway.admit(head)
         self._expect_body(head)
@@ -159,6 +178,8 @@ class ServerConnection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         assert self._head is not None
+        if len(self._headers) > self._listener.limits.headers:
+            raise BadFraming()
         body = self._body
         whole = body if isinstance(body, bytearray) else b"".join(body or ())
         self._complete(self._head, whole)
@@ -172,14 +193,15 @@ class ServerConnection(asyncio.BufferedProtocol):
             self._fail(error)
         else:
             if self._in_head:
-                self._count_unparsed(len(data))
+                self._bound_head(bytes(data))
             elif isinstance(self._body, bytearray):
                 self._place = memoryview(self._body)[self._body_bytes :]
+            elif self._head is not None:
+                self._bound_framing(len(data))
 
     def _parse(self, data: memoryview) -> None:
         """Run the parser over `data`; what it finds comes by the events above."""
-        if self._head is None and len(data) > self._listener.limits.head_bytes:
-            self._bound_head(data)
+        self._read_bytes = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -188,17 +210,30 @@ class ServerConnection(asyncio.BufferedProtocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             raise BadFraming() from None
 
-    def _bound_head(self, data: memoryview) -> None:
-        """Refuse a head that fits into one read, but not into its limit."""
-        limit = self._listener.limits.head_bytes
-        if self._in_head or b"\r\n\r\n" not in bytes(data[: limit + 4]):
+    def _measure_head(self, limit: int) -> None:
+        """Refuse a head that is larger than its limit; what was read may hold more than a head."""
+        lines = sum(len(name) + len(value) + 4 for name, value in self._headers)
+        if len(self._target) + lines > limit:
             raise HeadersTooLarge()
 
-    def _count_unparsed(self, size: int) -> None:
+    def _bound_head(self, data: bytes) -> None:
         """Bound a head that comes in several reads; the parser would hold any amount of it."""
-        self._head_bytes += size
-        if self._head_bytes > self._listener.limits.head_bytes:
+        # Other requests may stand before it in the first read.
+        start = max(data.rfind(self._target), 0) if not self._framing_bytes else 0
+        self._framing_bytes += len(data) - start
+        if self._framing_bytes > self._listener.limits.head_bytes:
             self._fail(HeadersTooLarge())
+
+    def _bound_framing(self, size: int) -> None:
+        """Bound what a chunked body may bring beside its data: extensions and trailers.
+
+        A chunk of one byte, the worst that is sent in good faith, takes six.
+        """
+        self._framing_bytes += size
+        limits = self._listener.limits
+        allowed = 2 * limits.head_bytes + 8 * self._body_bytes
+        if self._framing_bytes > allowed or len(self._headers) > limits.headers:
+            self._fail(BadFraming())
 
     def _expect_body(self, head: Head) -> None:
         length = int(head.fields.get(b"content-length", b"0"))
@@ -209,13 +244,16 @@ class ServerConnection(asyncio.BufferedProtocol):
             self.deadline = self._listener.loop.time() + self._listener.timeouts.body_s
         if length >= IN_PLACE_BYTES:
             self._body = bytearray(length)
-        if b"expect" in head.fields and (length or b"transfer-encoding" in head.fields):
-            self._invite()
+        if b"expect" in head.fields and not self._busy:
+            self._invite(head)
 
-    def _invite(self) -> None:
-        """Ask for the body. Behind another request the app waits, or sends it unasked."""
-        if not self._busy:
-            self._transport.write(CONTINUE)
+    def _invite(self, head: Head) -> None:
+        """Ask for the body, if the app waits for that."""
+        fields = head.fields
+        announced = b"transfer-encoding" in fields or int(fields.get(b"content-length", b"0"))
+        if b"expect" in fields and announced and head.version == "1.1":
+            self._out.append(CONTINUE)
+            self.flush()
 
     def _filled(self, count: int) -> None:
         assert self._place is not None
@@ -239,20 +277,25 @@ class ServerConnection(asyncio.BufferedProtocol):
         if self._deaf:
             return
         self._deaf, self._place = True, None
-        head = self._head or self._torn_head()
-        self._queue.append(Request(head, b"", time.perf_counter(), error=error))
+        self._queue.append(self._unfinished(error))
         self._head, self._body = None, None
         self._serve()
 
-    def _torn_head(self) -> Head:
-        """What is known of a head that cannot be read: enough to answer in the right dialect."""
-        return Head(b"", self._target, "1.1", False, [], {})
+    def _unfinished(self, error: RequestError | None) -> Request:
+        """What is known of a request that was not read to its end.
+
+        Of a head that cannot be read the target is enough to answer in the right dialect.
+        """
+        head, admitted = self._head, self._admitted
+        if head is None:
+            head, admitted = Head(b"", self._target, "1.1", False, [], {}), None
+        return Request(head, b"", time.perf_counter(), admitted, error)
 
     # --- serving
 
     def _serve(self) -> None:
         """Start the next request unless one is being answered."""
-        while self._queue and not self._busy and not self._transport.is_closing():
+        while self._queue and not (self._busy or self._full or self._transport.is_closing()):
             request = self._queue.popleft()
             self._busy = True
             self.deadline = NEVER
@@ -316,7 +359,6 @@ class ServerConnection(asyncio.BufferedProtocol):
             self._linger()
         elif not self._keep_alive or self._listener.draining:
             self._deaf = True
-            self._queue.clear()
             self.write_out()
             self._transport.close()
         else:
@@ -326,6 +368,9 @@ class ServerConnection(asyncio.BufferedProtocol):
         """Serve what was pipelined behind the answer that just ended."""
         if not self._busy:
             self._serve()
+        if self._head is not None and not self._busy:
+            self.deadline = self._listener.loop.time() + self._listener.timeouts.body_s
+            self._invite(self._head)
 
     def refuse_rest(self) -> None:
         """Mark that nothing after the current request is served: the connection closes."""
@@ -338,11 +383,15 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def _linger(self) -> None:
-        self._lingering = True
         self.write_out()
         self.deadline = self._listener.loop.time() + LINGER_S
         if self._transport.can_write_eof():
             self._transport.write_eof()
+
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether something that was written is still to be taken by the app."""
+        return bool(self._out) or self._transport.get_write_buffer_size() > 0
 
     def close_idle(self) -> None:
         """Close unless a request is being read or answered."""

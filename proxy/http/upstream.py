@@ -95,6 +95,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def send(self, call: Call, head: bytes, body: Sequence[Buffer], size: int) -> None:
         self._call, self._head, self._head_bytes, self._ended = call, None, 0, False
+        self._informational = 0
         self.deadline = NEVER
         call.sending(self)
         if size < JOIN_BYTES:
@@ -136,6 +137,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._pool.lost(self)
+        # The transport takes nothing any more, and would say so to whoever writes out next.
+        self._out = b""
         call, self._call = self._call, None
         if call is None:
             return
@@ -256,7 +259,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         """The answer is complete: free the connection first, so that the next call may use it."""
         if self._call is call:
             self._call = None
-            if self._reusable:
+            # A vendor that answers before it has the whole request may never take the rest.
+            if self._reusable and not self._transport.get_write_buffer_size():
                 self._pool.idle(self)
             else:
                 self._transport.close()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import BinaryIO
+import time
+from io import RawIOBase
 
 import msgspec
 
@@ -19,11 +20,17 @@ from proxy.observe.clock import timestamp
 # a change of threads for each.
 FLUSH_S = 0.02
 
+# A file that takes nothing just now, and does not wait itself, is asked again this often.
+_RETRY_S = 0.01
+
 
 class LogSink:
-    """Collects lines on the event loop's thread and writes them in batches on its own."""
+    """Collects lines on the event loop's thread and writes them in batches on its own.
 
-    def __init__(self, file: BinaryIO, *, most_lines: int) -> None:
+    `dropped` counts the lines that were lost, because the reader is slow or gone.
+    """
+
+    def __init__(self, file: RawIOBase, *, most_lines: int) -> None:
         self._file = file
         self._most = most_lines
         self._lines: list[bytes] = []
@@ -84,12 +91,16 @@ class LogSink:
                 self._wake.notify_all()
 
     def _write_out(self, data: bytes) -> None:
+        rest = memoryview(data)
         try:
-            self._file.write(data)
-            self._file.flush()
+            while rest:
+                taken = self._file.write(rest)
+                if taken is None:
+                    time.sleep(_RETRY_S)
+                rest = rest[taken or 0 :]
         except (OSError, ValueError):
             # Nobody reads any more; requests go on without their lines.
-            self.dropped += data.count(b"\n")
+            self.dropped += bytes(rest).count(b"\n")
 
     def close(self, timeout_s: float = 1.0) -> None:
         """Write what is left, waiting at most `timeout_s` for a reader that is stuck."""

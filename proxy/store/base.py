@@ -10,7 +10,7 @@ was used for something else, and whatever makes no sense, is an `InvalidArgument
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -155,7 +155,7 @@ class Store(Protocol):
     async def members(self) -> list[Member]:
         """Return the proxies with a live lease, by name."""
 
-    def watch(self, held: Collection[PinKey]) -> AsyncIterator[Pins]:
+    def watch(self, held: Collection[PinKey]) -> AsyncGenerator[Pins, None]:
         """Yield the pins: once at the start, soon after each change, and at least every second.
 
         Every yield is a fresh read, so it also tells that the store was there. `held` is read at

@@ -4,7 +4,7 @@ script does as a whole; `redis_keys` says what is kept where."""
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import asdict
 from importlib import resources
 from typing import Any
@@ -29,6 +29,8 @@ from proxy.versions.record import (
     VersionInfo,
 )
 
+# A read is repeated only when a label was pinned for the first time during it.
+_READS = 10
 # Names of lapsed leases are kept, so that people can see who is missing, until they pile up.
 _LAPSED_KEPT = 64
 
@@ -90,19 +92,18 @@ class RedisStore:
         return Version(records.decode(meta, Kept).info(model, number), content)
 
     async def pins(self) -> Pins:
-        epoch, names = await self._link.ask(
-            ("GET", self._keys.epoch), ("SMEMBERS", self._keys.pinned)
-        )
-        while True:
+        (names,) = await self._link.ask(("SMEMBERS", self._keys.pinned))
+        for _ in range(_READS):
             asked = sorted(listed(names))
-            texts, names = await self._link.ask(
+            (epoch, *found), names = await self._link.ask(
                 ("MGET", self._keys.epoch, *map(self._keys.pin, asked)),
                 ("SMEMBERS", self._keys.pinned),
             )
-            if listed(names).issubset(asked):
-                break
-        epoch, *found = texts
-        return assemble(epoch, dict(zip(asked, found, strict=True)), asked)
+            if listed(names).issubset(
+                asked
+            ):  # else a label was new when its text was not asked for
+                return assemble(epoch, dict(zip(asked, found, strict=True)), asked)
+        raise StoreUnavailable("the pins changed each time they were read")
 
     async def swap(self, order: Order) -> Swapped:
         rules.check_order(order)
@@ -183,7 +184,7 @@ class RedisStore:
         )
         return [member for member in live if member is not None]
 
-    def watch(self, held: Collection[PinKey]) -> AsyncIterator[Pins]:
+    def watch(self, held: Collection[PinKey]) -> AsyncGenerator[Pins, None]:
         return watch(self._source.make, self._keys, held)
 
     async def ping(self) -> str:

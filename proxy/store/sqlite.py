@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -114,7 +114,7 @@ class SqliteStore:
     async def members(self) -> list[Member]:
         return await self._leases.read(partial(_members, lease_s=self._lease_s))
 
-    async def watch(self, held: Collection[PinKey]) -> AsyncIterator[Pins]:
+    async def watch(self, held: Collection[PinKey]) -> AsyncGenerator[Pins, None]:
         """See `base.Store`. Reads all pins, so `held` says nothing new."""
         # A connection of its own: `data_version` counts the changes that others make.
         own = SqliteFile(self._path, tables.SCHEMA, create="never")

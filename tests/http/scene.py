@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ ANSWER = b'{"id":"x","choices":[]}'
 EVENT = b'data: {"choices":[]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
+RECOMMENDER = {"recommender": JACKETS}
 ANSWERS = Say(whole(ANSWER))
 STREAMS = (Say(stream_head()), Say(chunk(EVENT)), Say(chunk(DONE) + LAST_CHUNK))
 STREAMED = EVENT + DONE
@@ -47,9 +49,13 @@ class Scene:
     async def line(self, number: int = 1) -> dict[str, Any]:
         return (await self.lines(number))[number - 1]
 
-    @property
-    def models_sent(self) -> list[bytes]:
-        return [seen.body for seen in self.vendor.requests]
+    async def line_of(self, request_id: str) -> dict[str, Any]:
+        """Wait for the line of a request that has been answered."""
+        for count in itertools.count(1):
+            found = [one for one in await self.lines(count) if one["request_id"] == request_id]
+            if found:
+                return found[0]
+        raise AssertionError
 
     @property
     def in_flight(self) -> int:
@@ -70,15 +76,13 @@ async def scene_of(
     directory: Path,
     *script: Step,
     overrides: Overrides | None = None,
-    models: Mapping[str, Files] | None = None,
+    models: Mapping[str, Files] = RECOMMENDER,
     **vendor_options: Any,
 ) -> AsyncIterator[Scene]:
     """Open everything; the vendor plays `script`, or answers with `ANSWER` if there is none."""
     async with (
         ScriptedVendor(*(script or (ANSWERS,)), **vendor_options) as vendor,
-        running_proxy(
-            directory, vendor.url, models or {"recommender": JACKETS}, overrides
-        ) as proxy,
+        running_proxy(directory, vendor.url, models, overrides) as proxy,
         raw_app(proxy.address) as app,
     ):
         yield Scene(vendor, proxy, app)
@@ -87,7 +91,7 @@ async def scene_of(
 async def until(holds: Any, within_s: float = 10.0) -> None:
     """Wait until `holds()`; for what has no event to wait for."""
     async with asyncio.timeout(within_s):
-        while not holds():
+        while not holds():  # noqa: ASYNC110  # nothing tells when
             await asyncio.sleep(0.005)
 
 

@@ -1,0 +1,69 @@
+"""What the admin listener shows of a running proxy. No secrets, no prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.fleet.follow import Follower
+from proxy.observe.log_sink import LogSink
+from proxy.observe.stats import Stats
+
+
+@dataclass(frozen=True, slots=True)
+class AdminView:
+    follower: Follower
+    stats: Stats
+    sink: LogSink
+    draining: Callable[[], bool]
+    clock: Callable[[], float]
+
+    @property
+    def is_ready(self) -> bool:
+        return self.follower.snapshot.loaded and not self.draining()
+
+    def readiness(self) -> dict[str, Any]:
+        state = self.follower.state
+        return {
+            "ready": self.is_ready,
+            "draining": self.draining(),
+            "store_connected": state.connected,
+            "source": state.source,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Everything that an operator at one proxy wants to know."""
+        follower, state = self.follower, self.follower.state
+        contact = state.last_contact
+        return {
+            "name": follower.reporter.name,
+            **self.readiness(),
+            "epoch": follower.snapshot.epoch,
+            "serving": follower.snapshot.serving(),
+            "rejected": {f"{m}@{label}": why for (m, label), why in state.rejected.items()},
+            "store_regressed": state.regressed,
+            "last_contact_s": None if contact is None else round(self.clock() - contact, 3),
+            "leased": follower.reporter.leased,
+            "not_saved": follower.saver.not_saved,
+            "in_flight": self.stats.in_flight,
+        }
+
+    def metrics(self) -> Iterator[str]:
+        """Yield lines in Prometheus' text format."""
+        follower, state = self.follower, self.follower.state
+        gauges = {
+            "proxy_ready": self.is_ready,
+            "proxy_store_connected": state.connected,
+            "proxy_store_regressed": state.regressed,
+            "proxy_epoch": follower.snapshot.epoch,
+            "proxy_pins_rejected": len(state.rejected),
+            "proxy_leased": follower.reporter.leased,
+            "proxy_snapshot_saved": not follower.saver.not_saved,
+        }
+        for name, value in gauges.items():
+            yield f"# TYPE {name} gauge"
+            yield f"{name} {int(value)}"
+        yield "# TYPE proxy_log_lines_dropped_total counter"
+        yield f"proxy_log_lines_dropped_total {self.sink.dropped}"
+        yield from self.stats.lines()

@@ -1,0 +1,97 @@
+"""Telling the fleet: this proxy's lease in the store, renewed with what it serves.
+
+A proxy without a lease serves all the same, but no pin waits for it: that has to be noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from structlog.typing import FilteringBoundLogger
+
+from proxy import events
+from proxy.errors import ProxyError
+from proxy.store.base import LEASE_S, Store
+from proxy.versions.record import Member
+
+REPORT_EVERY_S = 1.0
+DEADLINE_S = 2.0
+
+# A proxy that stops does not wait long for a store that is away.
+LEAVE_S = 0.5
+
+
+class Reporter:
+    """Keeps one proxy's lease while `run` runs. `leased` is whether the fleet can see it."""
+
+    def __init__(
+        self,
+        store: Store,
+        member: Member,
+        *,
+        log: FilteringBoundLogger,
+        clock: Callable[[], float],
+    ) -> None:
+        self.leased = False
+        self._store = store
+        self._member = member
+        self._log = log
+        self._clock = clock
+        self._due = asyncio.Event()
+        self._renewed = clock()
+        self._lapsed = False
+
+    @property
+    def name(self) -> str:
+        return self._member.name
+
+    def soon(self) -> None:
+        """Report without waiting for the next turn: what is served has changed."""
+        self._due.set()
+
+    def drain(self) -> None:
+        """Report as draining: such a proxy takes no new requests, so no pin waits for it."""
+        self._member = replace(self._member, state="draining")
+        self.soon()
+
+    async def run(self, fill: Callable[[Member], Member]) -> None:
+        """Report for ever what `fill` makes of this proxy's entry."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REPORT_EVERY_S):
+                    await self._due.wait()
+            self._due.clear()
+            await self._report(fill(self._member))
+
+    async def leave(self) -> None:
+        """Give up the lease: a proxy that left is not missed."""
+        with contextlib.suppress(ProxyError, TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._store.leave(self._member.name)
+
+    async def _report(self, member: Member) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                await self._store.report(member)
+        except TimeoutError:
+            self._failed("the store did not answer in time")
+        except ProxyError as error:
+            self._failed(error.message)
+        else:
+            self._succeeded()
+
+    def _failed(self, reason: str) -> None:
+        if self._lapsed or self._clock() - self._renewed < LEASE_S:
+            return
+        self._lapsed, self.leased = True, False
+        self._log.warning(events.LEASE_LAPSED, reason=reason)
+
+    def _succeeded(self) -> None:
+        self._renewed = self._clock()
+        self.leased = True
+        if self._lapsed:
+            self._lapsed = False
+            self._log.info(events.LEASE_RENEWED)

@@ -1,0 +1,75 @@
+"""Saving the snapshot beside the following of it: a slow disk delays no switch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from proxy import events
+from proxy.fleet.last_known_good import LastKnownGood
+from proxy.fleet.snapshot import Snapshot
+
+# The store is not kept waiting for a disk that hangs.
+LOAD_S = 5.0
+
+# A full disk may get room again, another proxy's directory be left to us.
+AGAIN_S = 10.0
+
+
+class Saver:
+    """Saves while `run` runs. `not_saved` is why what is on disk is behind; empty: it is not."""
+
+    def __init__(
+        self, disk: LastKnownGood, log: FilteringBoundLogger, *, again_s: float = AGAIN_S
+    ) -> None:
+        self.not_saved = ""
+        self._disk = disk
+        self._log = log
+        self._again_s = again_s
+        self._due = asyncio.Event()
+
+    def soon(self) -> None:
+        self._due.set()
+
+    async def load(self) -> Snapshot | None:
+        """Return the snapshot on disk, if there is one that can be used."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOAD_S):
+                return await asyncio.to_thread(self._disk.read)
+        return None
+
+    async def run(self, current: Callable[[], Snapshot]) -> None:
+        """Save what `current` gives, for ever: soon after each `soon`, and again after a failure.
+
+        When it is cancelled it saves what is due, and lets another proxy have the directory.
+        """
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._again_s if self.not_saved else None):
+                        await self._due.wait()
+                self._due.clear()
+                await self._save(current())
+        finally:
+            if self._due.is_set():
+                await self._save(current())
+            await asyncio.to_thread(self._disk.release)
+
+    async def _save(self, snapshot: Snapshot) -> None:
+        try:
+            await asyncio.to_thread(self._disk.write, snapshot)
+        except asyncio.CancelledError:
+            self._due.set()
+            raise
+        except OSError as error:
+            self._failed(error.strerror or type(error).__name__)
+        else:
+            self.not_saved = ""
+
+    def _failed(self, reason: str) -> None:
+        if self.not_saved != reason:
+            self.not_saved = reason
+            self._log.error(events.SNAPSHOT_NOT_SAVED, reason=reason)

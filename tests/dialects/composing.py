@@ -1,0 +1,73 @@
+"""A version, what an app sends, and what the vendor would receive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from proxy.dialects.base import Asked, Dialect
+from proxy.dialects.openai_chat import OpenAIChat
+from proxy.dialects.openai_responses import OpenAIResponses
+from proxy.versions.content import Content
+from tests.wire.spelled import members
+
+CHAT, RESPONSES = OpenAIChat(), OpenAIResponses()
+DEPTH = 64
+VENDOR_MODEL = "gpt-4o-2024-08-06"
+
+in_both_dialects = pytest.mark.parametrize("dialect", [CHAT, RESPONSES], ids=lambda one: one.name)
+
+Body = dict[str, Any] | str | bytes
+
+
+def version(**parts: Any) -> Content:
+    return Content.model_validate({"model": {"vendor": "openai", "id": VENDOR_MODEL}, **parts})
+
+
+def says(dialect: Dialect, text: str = "hi", **fields: Any) -> dict[str, Any]:
+    """Return the body of an app that says `text`, and sends `fields` beside it."""
+    said: dict[str, Any] = {"input": text}
+    if dialect.name == CHAT.name:
+        said = {"messages": [{"role": "user", "content": text}]}
+    return {"model": "recommender", **said, **fields}
+
+
+def read(dialect: Dialect, body: Body) -> Asked:
+    text = json.dumps(body) if isinstance(body, dict) else body
+    return dialect.read(text.encode() if isinstance(text, str) else text, depth=DEPTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What the vendor receives, and what stamp and log line say of it."""
+
+    body: bytes
+    dropped: tuple[str, ...]
+    app_fields: tuple[str, ...]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return json.loads(self.body, object_pairs_hook=unique)
+
+    @property
+    def spelled(self) -> dict[str, str]:
+        """The top level, every value as it is spelled."""
+        return dict(members(self.body.decode()))
+
+
+def compose(dialect: Dialect, content: Content, body: Body) -> Received:
+    composed = dialect.compile(content).compose(read(dialect, body))
+    pieces = composed.body(json.dumps(VENDOR_MODEL).encode())
+    return Received(b"".join(pieces), composed.dropped, composed.app_fields)
+
+
+def unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Take JSON's members, and complain of a name that is there twice."""
+    found = list(pairs)
+    names = [name for name, _ in found]
+    assert len(set(names)) == len(names), f"repeated: {names}"
+    return dict(found)

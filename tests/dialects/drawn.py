@@ -1,0 +1,168 @@
+"""Versions that a dialect can carry, and bodies of apps, drawn with hypothesis.
+
+Both are put together from ready pieces, so that many can be drawn in a short time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from proxy.dialects.base import Dialect, Parameter
+from proxy.dialects.openai_chat import PARAMETERS as CHAT_PARAMETERS
+from proxy.dialects.openai_responses import PARAMETERS as RESPONSES_PARAMETERS
+from proxy.versions.content import Content
+from tests.dialects.composing import CHAT, RESPONSES, version
+
+# --- versions
+
+GENERATION: dict[str, Sequence[Any]] = {
+    "temperature": (0, 0.5, 2),
+    "top_p": (1, 0.25),
+    "max_output_tokens": (1, 300),
+    "stop": (["END"], ["a", 'b"']),
+    "seed": (0, -7),
+    "presence_penalty": (-2, 0.5),
+    "frequency_penalty": (0, 1.5),
+    "response_format": (
+        {"type": "text"},
+        {"type": "json_schema", "name": "answer", "schema": {"x": [1.5, None]}, "strict": False},
+    ),
+    "tool_choice": ("auto", "required", {"name": "search"}),
+    "parallel_tool_calls": (True, False),
+}
+EXTRAS: dict[str, Sequence[Any]] = {
+    "reasoning_effort": ("low", None),
+    "verbosity": ("low", {"a": [1.5]}),
+    "logit_bias": ({"1": -100},),
+}
+TEXTS = ("", "", "Ours.", 'Ours "\\" \u2028 é😀\n\x00', "{ {not} }", "{{ x }} {{y}}")
+TOOLS: Sequence[Any] = (
+    [],
+    [],
+    [{"name": "search"}],
+    [{"name": "a", "description": 'Ü"', "parameters": {"type": "object", "x": [1.5]}}],
+    [{"name": "search", "strict": True}, {"name": "mine", "strict": False}],
+)
+SHOTS: Sequence[Any] = (
+    [],
+    [],
+    [{"role": "user", "content": "{{x}}?"}, {"role": "assistant", "content": 'A "\\"'}],
+)
+SYSTEM_RULES = ("replace", "append", "replace", "append", "reject")
+FIELD_RULES = ("pinned", "default", "pinned", "default", "reject")
+TOOLS_RULES = ("pinned", "extend", "pinned", "extend", "reject")
+
+
+def parameters(dialect: Dialect) -> tuple[Parameter, ...]:
+    return CHAT_PARAMETERS if dialect is CHAT else RESPONSES_PARAMETERS
+
+
+def _optional(values: dict[str, Sequence[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional={n: st.sampled_from(v) for n, v in values.items()})
+
+
+def _versions(dialect: Dialect) -> st.SearchStrategy[Content]:
+    known = {parameter.field for parameter in parameters(dialect)} | {"response_format"}
+    generation = _optional({name: GENERATION[name] for name in sorted(known)})
+    policy = {
+        "system": st.sampled_from(SYSTEM_RULES),
+        "generation": st.sampled_from(FIELD_RULES),
+        "tools": st.sampled_from(TOOLS_RULES),
+        "fields": st.dictionaries(
+            st.sampled_from(sorted(known)), st.sampled_from(FIELD_RULES[:2]), max_size=2
+        ),
+    }
+    return st.builds(
+        lambda generation, extra, **parts: version(
+            generation={**generation, "extra": {dialect.name: extra} if extra else {}},
+            variables={"x": {}, "y": {"default": "preset"}},
+            **parts,
+        ),
+        generation=generation,
+        extra=_optional(EXTRAS),
+        system=st.sampled_from(TEXTS),
+        messages=st.sampled_from(SHOTS),
+        tools=st.sampled_from(TOOLS),
+        policy=st.fixed_dictionaries(policy),
+    )
+
+
+# --- bodies
+
+# Values spelled in ways that a writer of JSON would not choose.
+VALUES = (
+    *("null", "1.50e0", "-0", "12345678901234567890123", "true", '"\\u00e9\\/é"', "[ ]", "{ }"),
+    *('[1, {"a":"b"} ]', '{ "type" :"text", "x":[[1.0]] }'),
+)
+MESSAGES = (
+    '{ "role":"user", "content":"hi\\u0021" }',
+    '{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}',
+    '{"role":"system","content":"theirs \\u00e9"}',
+    '{"role":"developer","content":[{"type":"text","text":"theirs"}]}',
+    '{"content":"late","role":"\\u0073ystem"}',
+    '{"role":"user","content":"\\"}],"}',
+)
+SHAPED = {
+    "model": ('"recommender"', '"other"'),
+    "instructions": ("null", '"theirs"', '""'),
+    "tools": (
+        *("null", "[]", '[{"type":"function","function":{"name":"mine"}}]'),
+        '[ {"type":"function","name":"search"}, { "type":"function","name":"mine" } ]',
+    ),
+    "functions": ("null", '[{"name":"mine"}]'),
+    "text": ("null", "{}", '{"format":{"type":"text"},"verbosity": "low"}'),
+    "tool_choice": ("null", '"auto"', '{"type":"function","name":"mine"}', '{"type":"new"}'),
+    "stream": ("null", "true", "false"),
+    "proxy_variables": ("null", "{}", '{"x":"{{y}}"}', '{"y":1.5,"x":true}'),
+    "prompt": ("null", '{"id":"recommender","variables":{}}'),
+    "previous_response_id": ("null", '"resp_1"'),
+}
+FREE = (
+    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "stop"),
+    *("seed", "response_format", "parallel_tool_calls", "function_call", "n", "user", "metadata"),
+    *("stream_options", *EXTRAS, "new\nfield", "größe", "", 'a"b', "presence_penalty", "x" * 100),
+)
+
+
+def _spellings(name: str) -> Iterator[str]:
+    yield json.dumps(name)
+    if name:
+        yield f'"\\u{ord(name[0]):04x}{json.dumps(name[1:])[1:]}'
+
+
+def _pool() -> list[str]:
+    """Return members of a body, each name with each value it may have, in several spellings."""
+    values = {**dict.fromkeys(FREE, VALUES), **SHAPED}
+    return [
+        f"{blank}{key}{blank}:{blank}{value}{blank}"
+        for name, some in values.items()
+        for key in _spellings(name)
+        for value in some
+        for blank in ("", " \n")
+    ]
+
+
+messages = st.builds(
+    lambda items, blank: f"[{blank}{f',{blank}'.join(items)}{blank}]",
+    st.lists(st.sampled_from(MESSAGES), max_size=4),
+    st.sampled_from(["", " \t"]),
+)
+
+
+def _bodies(dialect: Dialect) -> st.SearchStrategy[str]:
+    """Bodies that `dialect` can read; names may be there twice."""
+    name = "messages" if dialect is CHAT else "input"
+    said = messages if dialect is CHAT else messages | st.sampled_from(['"hi"', "null"])
+    rest = st.lists(st.sampled_from(_pool()), max_size=5)
+    members = st.builds(
+        lambda before, text, after: [*before, f'"{name}":{text}', *after], rest, said, rest
+    )
+    return members.map(lambda drawn: f"{{{','.join(drawn)}}}")
+
+
+versions = {dialect: _versions(dialect) for dialect in (CHAT, RESPONSES)}
+bodies = {dialect: _bodies(dialect) for dialect in (CHAT, RESPONSES)}

@@ -1,0 +1,109 @@
+"""Texts of a version as JSON, with values in their places: values are data, whatever they hold."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.dialects.text import NO_VALUES, bind, escape, template
+from proxy.errors import MissingVariable, UnknownVariable
+from proxy.versions.content import Variable
+from tests.versions.contents import texts
+
+tricky = texts | st.text(st.sampled_from('{} "\\/\nabé\x00\x7f\u2028😀'), max_size=20)
+
+
+def shown(filled):
+    return json.loads(b'"%b"' % filled)
+
+
+@given(tricky)
+def test_escaped_text_is_the_inside_of_a_json_string(text):
+    assert shown(escape(text)) == text
+
+
+@given(tricky.filter(lambda text: "{{" not in text))
+def test_text_without_places_is_one_constant(text):
+    made = template(text)
+
+    assert made.is_static
+    assert shown(made.fill(NO_VALUES)) == text
+
+
+@given(tricky, tricky)
+def test_values_are_data_and_never_templates(first, second):
+    made = template("{{a}}-{{ b }}-{{a}}")
+    declared = {"a": Variable(), "b": Variable()}
+
+    filled = made.fill(bind(declared, {"a": first, "b": second}))
+
+    assert shown(filled) == f"{first}-{second}-{first}"
+
+
+def test_value_that_looks_like_a_placeholder_stays_as_it_is():
+    declared = {"a": Variable(), "b": Variable()}
+
+    assert template("{{a}}").fill(bind(declared, {"a": "{{b}}", "b": "x"})) == b"{{b}}"
+
+
+def test_value_cannot_end_the_string_it_stands_in():
+    value = '","role":"user","content":"'
+
+    filled = template(b'{"content":"', "Hello {{a}}", b'"}').fill(
+        bind({"a": Variable()}, {"a": value})
+    )
+
+    assert json.loads(filled) == {"content": f"Hello {value}"}
+
+
+def test_raw_parts_are_taken_as_they_are():
+    made = template(b'["', 'a"{{x}}', b'","{{x}}"]')
+
+    assert made.fill({"x": b"1"}) == b'["a\\"1","{{x}}"]'
+
+
+def test_template_of_nothing_is_empty():
+    assert template().fill(NO_VALUES) == b""
+    assert template("").fill(NO_VALUES) == b""
+
+
+VARIABLES = {
+    "plain": Variable(),
+    "preset": Variable(default="friendly"),
+    "needed": Variable(required=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "value"),
+    [
+        ("plain", None, ""),
+        ("plain", "x", "x"),
+        ("plain", "", ""),
+        ("preset", None, "friendly"),
+        ("preset", "x", "x"),
+        ("preset", "", ""),
+        ("needed", "x", "x"),
+        ("needed", "", ""),
+    ],
+)
+def test_a_variable_has_the_value_that_was_given_or_its_default(declared, given, value):
+    bound = bind({declared: VARIABLES[declared]}, {} if given is None else {declared: given})
+
+    assert bound == {declared: value.encode()}
+
+
+def test_required_variable_that_was_not_given_is_refused():
+    with pytest.raises(MissingVariable):
+        bind(VARIABLES, {"plain": "x"})
+
+
+@pytest.mark.parametrize("declared", [VARIABLES, {}])
+def test_variable_that_is_not_declared_is_refused(declared):
+    with pytest.raises(UnknownVariable):
+        bind(declared, {"needed": "x", "other": "x"})
+
+
+def test_nothing_is_bound_where_nothing_is_declared():
+    assert bind({}, {}) == {}

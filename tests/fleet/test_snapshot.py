@@ -1,0 +1,123 @@
+"""Making versions ready, and looking them up."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.errors import NotPinned, UnknownModel, UnknownVersionAsked, VersionCorrupt, WrongDialect
+from proxy.fleet.snapshot import LARGE_BYTES, Pinned, Snapshot, make_ready, ready, target_of
+from proxy.routing.address import parse_address
+from proxy.versions.content import MAX_CONTENT_BYTES, VendorModel
+from proxy.versions.identity import digest
+from proxy.versions.record import Meta, Pin, Version, VersionInfo
+from tests.fleet.following import from_the_future, in_no_dialect, text_of
+
+
+def version(text, **changed):
+    content = text.encode()
+    mark = digest(content)
+    id = f"recommender-v7-{mark.removeprefix('sha256:')[:6]}"
+    info = VersionInfo("recommender", 7, id, mark, "", Meta("ada"), len(content))
+    return Version(replace(info, **changed), content)
+
+
+def test_a_version_is_ready_for_every_dialect_that_can_carry_it():
+    served = make_ready(version(text_of("Jackets.")))
+
+    assert served.compiled("openai.chat") is not None
+    assert served.compiled("openai.responses") is not None
+    with pytest.raises(WrongDialect):
+        served.compiled("gemini.generate")
+
+
+def test_the_stamp_names_the_version_and_its_digest():
+    made = version(text_of("Jackets."))
+
+    assert make_ready(made).stamp.decode() == (
+        f"x-proxy-version: {made.info.id}\r\nx-proxy-digest: {made.info.digest}\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        version(text_of("Jackets."), digest="sha256:" + "0" * 64),
+        version(text_of("Jackets."), id="recommender-v7-000000"),
+        version(text_of("Jackets."), id="recommender-v8-" + digest(b"")[7:13]),
+        version(text_of("Jackets."), id="x\r\nset-cookie: y"),
+        version(text_of("Jackets."), model="ranker"),
+        version(text_of("x" * MAX_CONTENT_BYTES)),
+        version(from_the_future()),
+        version("{}"),
+        version("not JSON"),
+    ],
+    ids=["digest", "digits", "number", "no id", "model", "size", "future", "empty", "garbage"],
+)
+def test_what_is_not_the_version_that_it_says_is_never_served(wrong):
+    with pytest.raises(VersionCorrupt):
+        make_ready(wrong)
+
+
+def test_a_version_that_no_dialect_can_carry_is_not_served():
+    with pytest.raises(WrongDialect):
+        make_ready(version(in_no_dialect()))
+
+
+@given(id=st.text(min_size=1, max_size=256))
+def test_a_vendor_models_id_cannot_end_a_header_line(id):
+    stamp = target_of(VendorModel(vendor="openai", id=id.encode(errors="replace").decode())).stamp
+
+    assert stamp.isascii()
+    assert stamp.decode().isprintable()
+
+
+async def test_a_large_version_does_not_stop_the_event_loop():
+    large = version(text_of("Wear a {{thing}}. " * 50_000, variables={"thing": {"default": "hat"}}))
+    assert len(large.content) > LARGE_BYTES
+    loop = asyncio.get_running_loop()
+    gaps, last = [], loop.time()
+    making = asyncio.create_task(ready(large))
+    while not making.done():
+        await asyncio.sleep(0.001)
+        now = loop.time()
+        gaps.append(now - last)
+        last = now
+
+    assert (await making).id == large.info.id
+    assert max(gaps) < 0.1
+
+
+def snapshot():
+    served = make_ready(version(text_of("Jackets.")))
+    pin = Pin("recommender", "prod", 3, served.id, served.version.info.digest, "op")
+    return Snapshot.of(3, {("recommender", "prod"): Pinned(pin, served)}, frozenset({"ranker"}))
+
+
+def test_a_label_gives_what_is_pinned_to_it():
+    one = snapshot()
+
+    assert one.by_label(parse_address("recommender")) is one.by_text["recommender"]
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("ranker", NotPinned),
+        ("nobody", UnknownModel),
+        ("nobody@staging", UnknownModel),
+        ("ranker@staging", UnknownVersionAsked),
+        ("recommender@staging", UnknownVersionAsked),
+    ],
+)
+def test_what_is_not_pinned_says_why(name, error):
+    with pytest.raises(error):
+        snapshot().by_label(parse_address(name))
+
+
+def test_what_is_served_is_told_by_label():
+    one = snapshot()
+
+    assert one.serving() == {"recommender@prod": one.by_text["recommender"].served.id}
