@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+SMALL_CPU = "small.c32.cpu_us"
+
 PROXY = "proxy"
 FILLED = "proxy-many"
 NGINX = "nginx"
@@ -18,6 +20,8 @@ class Medians(Protocol):
     def median(self, target: str, path: str) -> float | None: ...
 
     def ratio(self, target: str, path: str, base: str) -> float | None: ...
+
+    def gateways(self) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,15 @@ def _median(path: str, scale: float = 1) -> Callable[[Medians], float | None]:
     return measured
 
 
+def _next_to_gateways(medians: Medians) -> float | None:
+    """Return the ratio to the cheapest other gateway that was measured."""
+    ratios = [medians.ratio(PROXY, SMALL_CPU, name) for name in medians.gateways()]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return max(known) if known else None
+
+
 def _filled(medians: Medians) -> float | None:
-    return medians.ratio(FILLED, "small.c32.cpu_us", PROXY)
+    return medians.ratio(FILLED, SMALL_CPU, PROXY)
 
 
 def _above_nginx(medians: Medians) -> float | None:
@@ -60,9 +71,16 @@ GOALS = (
     Goal(
         "CPU per small request",
         "≤ 3 × nginx",
-        _ratio("small.c32.cpu_us", NGINX),
+        _ratio(SMALL_CPU, NGINX),
         lambda ratio: ratio <= 3,
         "{:.2f} × nginx",
+    ),
+    Goal(
+        "CPU per small request, next to other gateways",
+        "below every one of them",
+        _next_to_gateways,
+        lambda ratio: ratio < 1,
+        "{:.2f} × the cheapest",
     ),
     Goal(
         "CPU per SSE chunk",

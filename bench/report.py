@@ -41,6 +41,14 @@ class Results:
         mine, theirs = self.median(target, path), self.median(base, path)
         return mine / theirs if mine is not None and theirs else None
 
+    def gateways(self) -> list[str]:
+        """Return the other gateways that were measured; Envoy's plain router counts as one."""
+        return [
+            name
+            for name, rounds in self.rounds.items()
+            if rounds[0]["kind"] == "gateway" or name == "envoy"
+        ]
+
 
 def read(files: Iterable[Path]) -> Results:
     return parse(line for file in files for line in file.read_text().splitlines())

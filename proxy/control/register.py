@@ -11,8 +11,8 @@ from proxy.control.act import Act
 from proxy.control.folder import Folder, read_folder
 from proxy.control.git import GitFacts, git_facts, git_tag
 from proxy.control.references import find
-from proxy.errors import InvalidArgument, InvalidFiles
-from proxy.settings import DIALECTS
+from proxy.dialects.registry import DIALECTS
+from proxy.errors import InvalidArgument, InvalidFiles, Problem, RequestError
 from proxy.store.base import NewVersion, Store
 from proxy.versions import identity, sources
 from proxy.versions.content import Content
@@ -63,6 +63,8 @@ async def read_source(
         raise InvalidArgument("this is not a valid model name")
     folder = read_folder(models_dir / model)
     content = sources.read(folder.files, str(folder.path), allow_secrets=allow_secrets)
+    if not any(_lacks(name, content) is None for name in DIALECTS):
+        raise InvalidFiles([_unservable(folder, content)])
     facts = await git_facts(folder.path, sources.SOURCE_FILES)
     if git_tag and (facts.commit is None or facts.dirty is not False):
         raise InvalidArgument(
@@ -125,6 +127,30 @@ async def register(
     return RegisterReport(info, registered.created, info.id if tag else None, tuple(warnings))
 
 
+def _lacks(dialect: str, content: Content) -> str | None:
+    """Return why `content` cannot be served in `dialect`; None if it can."""
+    try:
+        DIALECTS[dialect].compile(content)
+    except RequestError as error:
+        return error.hint or error.message
+    return None
+
+
+def _unservable(folder: Folder, content: Content) -> Problem:
+    reasons = "; ".join(f"{name}: {_lacks(name, content)}" for name in DIALECTS)
+    place = str(folder.path / "version.toml")
+    return Problem(place, 0, "generation", f"no dialect can carry this version ({reasons})")
+
+
+def _dialect_warnings(model: str, content: Content) -> Iterator[str]:
+    for dialect in DIALECTS:
+        if (reason := _lacks(dialect, content)) is not None:
+            yield f"{model}: cannot be served in {dialect} ({reason})"
+    for dialect in content.generation.extra:
+        if dialect not in DIALECTS:
+            yield f"{model}: generation.extra names a dialect that is not known here"
+
+
 def _warnings(source: Source, vendors: Collection[str] | None) -> Iterator[str]:
     """Yield what is probably a mistake, but is no error: other proxies may know better."""
     folder, content = source.folder, source.content
@@ -133,9 +159,9 @@ def _warnings(source: Source, vendors: Collection[str] | None) -> Iterator[str]:
     for place in (content.model, *content.routing.fallback):
         if vendors is not None and place.vendor not in vendors:
             yield f"{source.model}: vendor {place.vendor} is not in this configuration"
-    for dialect in content.generation.extra:
-        if dialect not in DIALECTS:
-            yield f"{source.model}: generation.extra names a dialect that is not known here"
+    if content.routing.fallback and content.routing.attempts < 2:
+        yield f"{source.model}: routing.fallback is never used with attempts = 1"
+    yield from _dialect_warnings(source.model, content)
 
 
 async def _parent(store: Store, model: str, reference: str | None) -> str | None:

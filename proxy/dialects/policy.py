@@ -89,13 +89,13 @@ def settings(
     is not the version's to set.
     """
     known = {parameter.field: parameter for parameter in parameters}
-    if values.keys() - known.keys():
-        raise WrongDialect()
+    if foreign := sorted(values.keys() - known.keys()):
+        raise WrongDialect(hint=f"the version sets {', '.join(foreign)}")
     extra = dict(content.generation.extra.get(dialect, {}))
     for name in skipped:
         extra.pop(name, None)
     if not (TRANSPORT | set(own)).isdisjoint(extra) or not all(map(is_parameter, extra)):
-        raise WrongDialect()
+        raise WrongDialect(hint="generation.extra sets what is not a version's to set")
     known |= {name: Parameter(name, name) for name in extra if _is_new(name, known.values())}
     set_values = {**values, **{name: value for name, value in extra.items() if name in known}}
     return _table(content, known, set_values, own)
@@ -109,7 +109,7 @@ def is_parameter(name: str) -> bool:
 def _is_new(name: str, parameters: Iterable[Parameter]) -> bool:
     """An extra that has a neutral name must be set by that: two rules for one field would clash."""
     if any(name in (parameter.field, *parameter.names) for parameter in parameters):
-        raise WrongDialect()
+        raise WrongDialect(hint=f"generation.extra sets {name}, which has a name of its own")
     return True
 
 

@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from proxy.errors import BadFraming, MethodNotAllowed
+from proxy.errors import BadFraming, HeadersTooLarge, MethodNotAllowed
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -57,6 +57,12 @@ def check_head(head: Head) -> None:
     if len(head.fields) != len(head.headers):
         _check_doubles(head)
     _check_fields(head)
+
+
+def check_size(target: bytes, headers: Headers, limit: int) -> None:
+    """Raise `HeadersTooLarge` for a request line and headers of more than `limit` bytes."""
+    if len(target) + sum(len(name) + len(value) + 4 for name, value in headers) > limit:
+        raise HeadersTooLarge()
 
 
 def _is_plain(target: bytes) -> bool:

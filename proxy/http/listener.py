@@ -87,5 +87,8 @@ class Listener:
 
         An answer is over for the gateway while its last bytes are still on their way.
         """
-        while self.loop.time() < deadline and any(one.holds_bytes for one in self.connections):
+        # No event tells: a transport says when it holds little again, not when it holds nothing.
+        while any(one.holds_bytes for one in self.connections):
+            if self.loop.time() >= deadline:
+                return
             await asyncio.sleep(TAKEN_EVERY_S)

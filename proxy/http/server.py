@@ -23,7 +23,7 @@ from proxy.errors import (
 )
 from proxy.http.answer import CONTINUE, LAST_CHUNK, chunk, framing
 from proxy.http.deadlines import NEVER
-from proxy.http.head import Head, Headers, check_head
+from proxy.http.head import Head, Headers, check_head, check_size
 from proxy.http.listener import Exchange, Gateway, Listener, Request
 
 # From here on a body is read into place; below, the parser's copy is cheaper than a new parser.
@@ -151,7 +151,8 @@ class ServerConnection(asyncio.BufferedProtocol):
         if len(headers) > limits.headers:
             raise HeadersTooLarge()
         if self._framing_bytes + self._read_bytes > limits.head_bytes:
-            self._measure_head(limits.head_bytes)
+            # What was read may hold more than a head.
+            check_size(self._target, headers, limits.head_bytes)
         head = self._head = Head(
             parser.get_method(),
             self._target,
@@ -209,12 +210,6 @@ class ServerConnection(asyncio.BufferedProtocol):
             raise cause if isinstance(cause, RequestError) else error from None
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             raise BadFraming() from None
-
-    def _measure_head(self, limit: int) -> None:
-        """Refuse a head that is larger than its limit; what was read may hold more than a head."""
-        lines = sum(len(name) + len(value) + 4 for name, value in self._headers)
-        if len(self._target) + lines > limit:
-            raise HeadersTooLarge()
 
     def _bound_head(self, data: bytes) -> None:
         """Bound a head that comes in several reads; the parser would hold any amount of it."""

@@ -59,6 +59,17 @@ def test_a_target_is_met_up_to_its_limit_and_not_beyond(cpu_us, verdict):
     assert verdict in render(parse(lines))
 
 
+def test_the_proxy_is_compared_with_the_cheapest_of_the_gateways():
+    dear, cheap = (
+        json.dumps({"round": 1, "target": name, "kind": "gateway", "small": small(cpu)})
+        for name, cpu in (("dear", 100), ("cheap", 40))
+    )
+
+    text = render(parse([record("proxy", small=small(50)), dear, cheap]))
+
+    assert "| below every one of them | 1.25 × the cheapest | **missed** |" in text
+
+
 def test_what_was_not_measured_is_neither_met_nor_missed():
     text = render(parse([record("nginx", small=small(12)), record("proxy", small=small(24))]))
 

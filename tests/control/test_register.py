@@ -182,3 +182,30 @@ async def test_files_that_are_no_sources_are_warned_about(store, models):
 
     stranger = models / "shop" / "sytem.md"
     assert report.warnings == (f"{stranger} is no source file and was left out",)
+
+
+async def test_a_version_that_no_dialect_can_carry_is_refused(models):
+    extra = b'[generation.extra."openai.chat"]\nmax_tokens = 5\n'
+    (models / "shop" / "version.toml").write_bytes(VERSION + b"[generation]\ntop_k = 5\n" + extra)
+
+    with pytest.raises(InvalidFiles, match=r"version\.toml: generation: no dialect can carry"):
+        await read_source(models, "shop")
+
+
+async def test_a_dialect_that_cannot_carry_the_version_is_warned_about(store, models):
+    (models / "shop" / "version.toml").write_bytes(VERSION + b"[generation]\nseed = 5\n")
+
+    report = await _register(store, models)
+
+    assert report.warnings == (
+        "shop: cannot be served in openai.responses (the version sets seed)",
+    )
+
+
+async def test_a_fallback_that_no_attempt_reaches_is_warned_about(store, models):
+    routing = b'[[routing.fallback]]\nvendor = "openai"\nid = "gpt-4o-mini"\n'
+    (models / "shop" / "version.toml").write_bytes(VERSION + routing)
+
+    report = await _register(store, models)
+
+    assert report.warnings == ("shop: routing.fallback is never used with attempts = 1",)
