@@ -89,6 +89,7 @@ class Follower:
         self._held: set[PinKey] = set()
         self._refused: dict[PinKey, _Refused] = {}
         self._models_due = clock()
+        self._seen: Pins | None = None
 
     # --- for the gateway
 
@@ -161,6 +162,16 @@ class Follower:
 
     async def _apply(self, pins: Pins) -> None:
         """Bring the snapshot to `pins`, as far as they can be verified."""
+        if self._is_news(pins):
+            await self._take(pins)
+            self._seen = pins
+
+    def _is_news(self, pins: Pins) -> bool:
+        """Say whether there is anything to do: a store that did not change gives the same pins."""
+        due = self.state.rejected or self._clock() >= self._models_due
+        return pins is not self._seen or bool(due)
+
+    async def _take(self, pins: Pins) -> None:
         made: dict[PinKey, Pinned] = {}
         rejected = dict.fromkeys(pins.broken, UNREADABLE)
         for key, pin in pins.pins.items():

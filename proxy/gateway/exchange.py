@@ -87,8 +87,7 @@ class ManagedExchange:
         line.app, line.dialect = self._request.admitted.grant.app, self._dialect.name
         try:
             self._gateway.check_capacity()
-            depth = self._gateway.settings.limits.depth
-            asked = self._dialect.read(self._request.body, depth=depth)
+            asked = self._dialect.read(self._request.body, depth=self._gateway.depth)
             line.stream = asked.stream
             self._choose(asked)
         except RequestError as error:
@@ -188,11 +187,11 @@ class ManagedExchange:
         if self._paused:
             connection.pause()
         else:
-            self._wait(self._gateway.settings.timeouts.first_byte_s)
+            self._wait(self._gateway.waits.first_byte_s)
 
     def stalled(self, stalled: bool) -> None:
-        timeouts = self._gateway.settings.timeouts
-        self._wait(timeouts.write_s if stalled else timeouts.first_byte_s)
+        waits = self._gateway.waits
+        self._wait(waits.write_s if stalled else waits.first_byte_s)
 
     def failed(self, error: RequestError, *, not_sent: bool) -> None:
         self._upstream = None
@@ -274,7 +273,7 @@ class ManagedExchange:
             # A chunk is not held back for the rest of the turn: it comes alone, as a rule.
             self._connection.write_out()
             if not self._paused:
-                self._wait(self._gateway.settings.timeouts.idle_s)
+                self._wait(self._gateway.waits.idle_s)
 
     def ended(self, *, by_eof: bool) -> None:
         self._upstream = None
@@ -354,7 +353,7 @@ class ManagedExchange:
 
     def resume(self) -> None:
         self._paused = False
-        self._wait(self._gateway.settings.timeouts.idle_s)
+        self._wait(self._gateway.waits.idle_s)
         if self._upstream is not None:
             self._upstream.resume()
 

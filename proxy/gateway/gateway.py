@@ -16,7 +16,6 @@ from proxy.dialects.base import Asked
 from proxy.errors import (
     CommandError,
     Draining,
-    Forbidden,
     Overloaded,
     RequestError,
     StoreUnavailable,
@@ -38,10 +37,22 @@ from proxy.observe.log_sink import LogSink
 from proxy.observe.request_line import Outcome, RequestLine
 from proxy.observe.request_log import RequestLog
 from proxy.observe.stats import Stats
-from proxy.routing.address import Address, Grant, check_grant, parse_address
-from proxy.settings import Settings
+from proxy.routing.address import Address, Grant, check_grant, may_ask, parse_address
+from proxy.settings import Settings, Timeouts
 from proxy.versions.names import ByLabel
 from proxy.versions.record import PROD
+
+
+class Waits(msgspec.Struct, frozen=True, gc=False):
+    """The limits of waits that each request looks up several times; settings are slow to read."""
+
+    first_byte_s: float
+    idle_s: float
+    write_s: float
+
+    @classmethod
+    def of(cls, timeouts: Timeouts) -> Waits:
+        return cls(timeouts.first_byte_s, timeouts.idle_s, timeouts.write_s)
 
 
 class Gateway:
@@ -63,6 +74,9 @@ class Gateway:
         self.stats = stats
         self.loop = loop
         self.draining = False
+        self.waits = Waits.of(settings.timeouts)
+        self.depth = settings.limits.depth
+        self._most_in_flight = settings.limits.in_flight
         self._access = access
         enabled = settings.log.requests
         self._request_log = RequestLog(sink, stats, loop, enabled=enabled)
@@ -127,10 +141,16 @@ class Gateway:
     # --- for the exchanges
 
     def quick(self, asked: Asked, grant: Grant) -> Pinned | None:
-        """Return what `prod` holds for a plain model name, if an app without limits asks for it."""
-        if asked.prompt_id or grant is not LOCAL:
+        """Return what `prod` holds for a plain model name that the app was granted, if it is that.
+
+        Nearly every request is; all others take the long way, which also says why not.
+        """
+        if asked.prompt_id:
             return None
-        return self.follower.snapshot.by_text.get(asked.address)
+        pinned = self.follower.snapshot.by_text.get(asked.address)
+        if pinned is None or grant is LOCAL:
+            return pinned
+        return pinned if may_ask(grant, asked.address, PROD) else None
 
     def resolve(self, address: Address, grant: Grant) -> Pinned | Served | None:
         """Return what answers `address`, None if it is an explicit version that is not held.
@@ -158,7 +178,7 @@ class Gateway:
             raise
 
     def check_capacity(self) -> None:
-        if self.stats.in_flight > self.settings.limits.in_flight:
+        if self.stats.in_flight > self._most_in_flight:
             raise Overloaded()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -225,11 +245,11 @@ class Gateway:
             raise StoreUnavailable()
         name = request.head.path[len(MODELS) + 1 :].decode()
         if not name:
-            rows = [row for row in self._rows() if _may(request.admitted.grant, row["id"])]
+            rows = [row for row in self._rows() if may_ask(request.admitted.grant, row["id"], PROD)]
             return msgspec.json.encode({"object": "list", "data": rows})
         address = parse_address(name.replace("%40", "@"))
         for row in self._rows():
-            if row["id"] == address.model and _may(request.admitted.grant, address.model):
+            if row["id"] == address.model and may_ask(request.admitted.grant, address.model, PROD):
                 return msgspec.json.encode(row)
         raise UnknownModel()
 
@@ -245,11 +265,3 @@ class Gateway:
             for (model, label), pinned in sorted(self.follower.snapshot.pinned.items())
             if label == PROD
         ]
-
-
-def _may(grant: Grant, model: str) -> bool:
-    try:
-        check_grant(grant, Address(model, ByLabel(PROD)))
-    except Forbidden:
-        return False
-    return True

@@ -69,12 +69,18 @@ def _reference(text: str, model: str) -> Reference:
     return reference
 
 
+def may_ask(grant: Grant, model: str, label: str) -> bool:
+    """Say whether the app may ask for what `label` of `model` holds."""
+    return (not grant.models or model in grant.models) and (
+        not grant.labels or label in grant.labels
+    )
+
+
 def check_grant(grant: Grant, address: Address) -> None:
     """Raise `Forbidden` if the app may not ask for this."""
-    if grant.models and address.model not in grant.models:
-        raise Forbidden()
     if isinstance(address.reference, ByLabel):
-        if grant.labels and address.reference.label not in grant.labels:
-            raise Forbidden()
-    elif not grant.explicit_versions:
+        granted = may_ask(grant, address.model, address.reference.label)
+    else:
+        granted = grant.explicit_versions and (not grant.models or address.model in grant.models)
+    if not granted:
         raise Forbidden()

@@ -16,7 +16,7 @@ from tests.http.test_leaks import Baseline
 from tests.raw_client import RawApp, raw_app, request
 
 SEED = 20261123
-SECONDS = 4.0
+SECONDS = 3.0
 AT_ONCE = 16
 
 SEEDS = [

@@ -40,7 +40,7 @@ async def test_request_may_come_byte_by_byte(scene):
     assert (await scene.app.answer()).body == ANSWER
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 6 * len(ASK)), max_size=12))
 def test_requests_in_a_row_may_be_cut_anywhere(cuts, tmp_path_factory):
     """Requests with a body, without one, and in chunks stand behind one another."""
@@ -70,7 +70,7 @@ async def test_chunks_of_any_size_make_one_body(scene, size):
 EDGES = [
     edge + step
     for edge in (IN_PLACE_BYTES, READ_BYTES, READ_BYTES * 2)
-    for step in (-400, -1, 0, 1, 400)
+    for step in (-400, -1, 0, 1)
 ]
 
 

@@ -21,7 +21,7 @@ from tests.http.scene import (
 from tests.raw_client import request
 from tests.vendor_script import Say, Stall, chunk, stream_head, whole
 
-SHORT = 0.2
+SHORT = 0.1
 
 
 def limits(**seconds):
