@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,14 @@ ROOT = Path(__file__).parent.parent
 
 def main() -> None:
     arguments = _parser().parse_args()
+    # So that target and vendor are stopped too; a run in the background ignores Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     arguments.act(arguments)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -39,10 +39,9 @@ class Kept:
     parent: str | None = None
     commit: str | None = None
     dirty: bool | None = None
-    git_tag: str | None = None
 
     def info(self, model: str, number: int) -> VersionInfo:
-        meta = Meta(self.by, self.message, self.parent, self.commit, self.dirty, self.git_tag)
+        meta = Meta(self.by, self.message, self.parent, self.commit, self.dirty)
         at = rfc3339(self.at_ms)
         return VersionInfo(model, number, self.id, self.digest, at, meta, self.bytes)
 

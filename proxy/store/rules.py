@@ -90,7 +90,7 @@ def check_new(new: NewVersion, operation: str) -> None:
     if len(new.content) > MAX_CONTENT_BYTES:
         raise InvalidArgument(f"a version may have {MAX_CONTENT_BYTES} bytes at most")
     meta = new.meta
-    check_text(meta.by, meta.message, meta.parent, meta.commit, meta.git_tag)
+    check_text(meta.by, meta.message, meta.parent, meta.commit)
 
 
 def check_freeze(model: str, by: str, reason: str, operation: str) -> None:

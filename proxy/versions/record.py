@@ -24,7 +24,6 @@ class Meta:
     parent: str | None = None
     commit: str | None = None
     dirty: bool | None = None
-    git_tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

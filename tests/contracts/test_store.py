@@ -56,7 +56,7 @@ async def test_models_are_numbered_on_their_own(store):
 
 
 async def test_what_was_registered_reads_back(store):
-    meta = Meta("ada", 'größer / \\ "1"\n', f"{MODEL}-v1-abcdef", "c0ffee", True, "v1.2")
+    meta = Meta("ada", 'größer / \\ "1"\n', f"{MODEL}-v1-abcdef", "c0ffee", True)
     asked = new("content with \x00 and ü")
 
     done = await store.register(NewVersion(MODEL, asked.content, asked.digest, meta), operation())

@@ -185,6 +185,7 @@ def test_variables_of_another_shape_are_refused(given):
         ('"model":"r","stream":false', "r", False),
         ('"model":"r","stream":null', "r", False),
         ('"model":null', "", False),
+        (f'"model":"{"m" * 512}"', "m" * 512, False),
         ('"stream":true', "", True),
         ('"model":"a","mod\\u0065l":"b"', "b", False),
     ],

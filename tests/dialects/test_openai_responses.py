@@ -194,6 +194,7 @@ def prompt(text):
         ('{"id":"pmpt_1","version":null,"variables":null}', "pmpt_1", ""),
         ('{"version":"v2","id":"recommender","new":1}', "recommender", "v2"),
         ("null", "", ""),
+        (f'{{"id":"{"p" * 512}","version":"{"v" * 512}"}}', "p" * 512, "v" * 512),
     ],
 )
 def test_prompt_object_names_model_and_version(text, prompt_id, prompt_version):

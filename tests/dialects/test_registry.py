@@ -80,6 +80,16 @@ def test_an_error_event_is_one_whole_event(dialect):
 
 
 @in_every_dialect
+def test_streams_and_documents_are_watched_each_in_its_way(dialect):
+    stream, document = (dialect.observer(stream=stream) for stream in (True, False))
+
+    for observer in (stream, document):
+        observer.feed(b'{"model":"m"}')
+
+    assert (stream.finish().served_model, document.finish().served_model) == (None, "m")
+
+
+@in_every_dialect
 def test_headers_that_go_to_the_vendor_are_no_credentials(dialect):
     credentials = (b"authorization", b"api-key", b"x-api-key", b"cookie", b"x-proxy-version")
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from structlog.typing import FilteringBoundLogger
 
 from proxy.fleet.follow import Follower
 from proxy.fleet.last_known_good import LastKnownGood
@@ -76,7 +79,8 @@ class Clock:
 class Following:
     follower: Follower
     log: LogFile
-    disk: LastKnownGood
+    writer: FilteringBoundLogger
+    _marks: Iterator[int] = field(default_factory=itertools.count)
 
     def serving(self, model: str = MODEL, label: str = "prod") -> str | None:
         """Return the id of the version that answers requests for this label."""
@@ -102,7 +106,11 @@ class Following:
         """Wait until `count` lines of `event` were logged; return all of them."""
         return await self.log.wait_for(event, count)
 
-    def logged(self, event: str) -> list[dict[str, Any]]:
+    async def logged(self, event: str) -> list[dict[str, Any]]:
+        """Return all lines of `event` up to now: a mark of our own comes after them."""
+        mark = f"mark.{next(self._marks)}"
+        self.writer.info(mark)
+        await self.log.wait_for(mark, 1)
         return self.log.lines(event)
 
     async def looks(self, count: int = 3) -> None:
@@ -132,12 +140,12 @@ async def following(
     log = LogFile()
     sink = LogSink(log, most_lines=1000)
     sink.attach(asyncio.get_running_loop())
-    disk = LastKnownGood(directory, place)
+    writer = open_log(sink)
     follower = Follower(
         store,
         member=Member(name, 0, {}),
-        disk=disk,
-        log=open_log(sink),
+        disk=LastKnownGood(directory, place),
+        log=writer,
         clock=clock,
         explicit_versions=2,
     )
@@ -145,7 +153,7 @@ async def following(
     try:
         if start:
             await follower.start()
-        yield Following(follower, log, disk)
+        yield Following(follower, log, writer)
     finally:
         running.cancel()
         (ended,) = await asyncio.gather(running, return_exceptions=True)

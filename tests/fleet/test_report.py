@@ -11,6 +11,7 @@ from proxy.observe.logs import open_log
 from proxy.store.sqlite import SqliteStore
 from proxy.versions.record import Member
 from tests.contracts.places import pin
+from tests.fleet.following import following
 from tests.harness import LogFile
 
 
@@ -39,6 +40,16 @@ async def test_a_proxy_is_seen_as_soon_as_it_follows(proxy, store):
     await member_of(store, lambda one: one.name == "web-1")
 
     assert time.perf_counter() - began < REPORT_EVERY_S / 2
+
+
+async def test_a_proxy_that_starts_with_what_the_store_holds_is_seen_at_once(
+    place, store, infos, tmp_path
+):
+    for name in ("web-1", "web-2"):
+        async with following(store, tmp_path / "kept", name=name):
+            began = time.perf_counter()
+            await member_of(store, lambda one, name=name: one.name == name)
+            assert time.perf_counter() - began < REPORT_EVERY_S / 2
 
 
 async def test_a_proxy_that_drains_says_so_at_once(proxy, store):

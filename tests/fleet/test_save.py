@@ -77,7 +77,7 @@ async def test_a_directory_that_cannot_be_written_is_said_once(store, infos, tmp
             await pin(store, info)
             await proxy.until_serving(info)
 
-    assert len(proxy.logged("snapshot.not_saved")) == 1
+        assert len(await proxy.logged("snapshot.not_saved")) == 1
 
 
 async def test_a_second_proxy_in_the_same_directory_serves_without_saving(store, infos, tmp_path):
@@ -90,7 +90,7 @@ async def test_a_second_proxy_in_the_same_directory_serves_without_saving(store,
             (line,) = await second.lines("snapshot.not_saved")
 
             assert line["reason"] == "another proxy saves to this directory"
-            assert first.logged("snapshot.not_saved") == []
+            assert await first.logged("snapshot.not_saved") == []
     await own.close()
 
 

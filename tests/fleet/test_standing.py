@@ -120,7 +120,7 @@ async def test_a_wrong_pin_is_not_followed_and_said_once(proxy, store, infos, se
 
     assert line["reason"] == code
     assert (line["model"], line["label"], line["level"]) == (*KEY, "error")
-    assert proxy.logged("pin.rejected") == [line]
+    assert await proxy.logged("pin.rejected") == [line]
     assert proxy.serving() == infos[0].id
 
 
@@ -206,7 +206,7 @@ async def test_an_older_pin_is_not_followed_back(proxy, store, infos, set_pin):
     await another_look(proxy, store, infos)
 
     assert line["behind"] == [f"{MODEL}@prod"]
-    assert proxy.logged("store.regressed") == [line]
+    assert await proxy.logged("store.regressed") == [line]
     assert proxy.serving() == infos[1].id
 
 
@@ -263,6 +263,7 @@ async def test_a_deleted_pin_is_said_and_the_version_kept(server, on_redis):
     (line,) = await proxy.lines("pin.rejected")
 
     assert line["reason"] == follow.UNREADABLE
+    assert await proxy.logged("store.regressed") == []
     assert proxy.serving() == infos[0].id
 
 
@@ -283,7 +284,7 @@ async def test_an_emptied_store_is_said_and_the_versions_kept(server, on_redis):
     await proxy.looks()
 
     assert (line["store_epoch"], line["epoch"]) == (0, 1)
-    assert len(proxy.logged("store.regressed")) == 1
+    assert len(await proxy.logged("store.regressed")) == 1
     assert proxy.follower.snapshot is before
 
 
@@ -298,6 +299,42 @@ async def test_an_emptied_store_is_followed_again_once_something_is_pinned(serve
     await proxy.until_serving(again)
 
     assert proxy.follower.snapshot.epoch == floor + 1
+
+
+async def test_an_emptied_store_can_be_filled_by_hand(server, on_redis):
+    store, _, proxy = on_redis
+    await asyncio.to_thread(server.run, "FLUSHALL")
+    await proxy.lines("store.regressed")
+    (again,) = await registered(store, "Recommend scarves.")
+
+    await asyncio.to_thread(server.run, "SET", Keys().pin(KEY), pin_text(again, 9))
+    await proxy.until_serving(again)
+
+
+async def test_an_emptied_store_can_be_filled_by_hand_after_a_restart_too(server, tmp_path):
+    store = RedisStore(source(server.url))
+    await pin(store, (await registered(store, "Recommend jackets."))[0])
+    async with following(store, tmp_path / "kept"):
+        pass
+    server.run("FLUSHALL")
+    (again,) = await registered(store, "Recommend scarves.")
+
+    async with following(store, tmp_path / "kept") as proxy:
+        await proxy.lines("store.regressed")
+        await asyncio.to_thread(server.run, "SET", Keys().pin(KEY), pin_text(again, 9))
+        await proxy.until_serving(again)
+    await store.close()
+
+
+async def test_an_epoch_that_went_back_is_said_though_no_pin_did(server, on_redis):
+    _, _, proxy = on_redis
+    await asyncio.to_thread(server.run, "SET", Keys().epoch, "50")
+    await proxy.until(lambda: proxy.follower.snapshot.epoch == 50)
+
+    await asyncio.to_thread(server.run, "SET", Keys().epoch, "3")
+    (line,) = await proxy.lines("store.regressed")
+
+    assert (line["store_epoch"], line["epoch"], line["behind"]) == (3, 50, [])
 
 
 async def test_a_version_whose_bytes_were_changed_is_never_served(server, on_redis):

@@ -135,7 +135,7 @@ async def test_a_killed_store_is_said_once_and_the_versions_kept(story):
         await asyncio.sleep(0.3)  # several attempts to connect again
 
         assert proxy.serving() == infos[0].id
-        assert proxy.logged("store.lost") == [line]
+        assert await proxy.logged("store.lost") == [line]
         assert line["serving"] == "store"
         assert not proxy.follower.state.connected
 
@@ -286,5 +286,5 @@ async def test_a_lease_that_ran_out_is_said_once_and_so_is_a_new_one(start_redis
 
         server.start()
         await proxy.lines("lease.renewed")
-        assert proxy.logged("lease.lapsed") == [line]
+        assert await proxy.logged("lease.lapsed") == [line]
         assert proxy.follower.reporter.leased

@@ -73,3 +73,18 @@ async def test_proxy_reads_no_further_than_its_limit(tmp_path):
         assert not done, "all of it was read"
         assert {(await scene.app.answer()).status for _ in range(count)} == {200}
         await sending
+
+
+@pytest.mark.parametrize("extra", [b"c4n4ry\r\n\r\n", b"\x00", b"{}\r\n"], ids=len)
+async def test_bytes_behind_a_body_are_the_next_request(scene, extra):
+    await scene.app.send(ASK + extra)
+    first, second = await scene.app.answer(), await scene.app.answer()
+
+    assert first.body == ANSWER
+    assert refused(second) == (400, "bad_framing")
+    assert await scene.app.closed() == "cut"
+
+
+async def test_empty_lines_between_requests_are_left_out(scene):
+    for _ in range(2):
+        assert (await scene.ask(b"\r\n\r\n" + ASK)).body == ANSWER

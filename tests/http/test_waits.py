@@ -123,7 +123,7 @@ async def test_app_that_reads_nothing_ends_the_answer_on_both_sides(scene):
 
 
 @pytest.mark.vendor(
-    Say(whole(b"x" * 6 * 2**20)), overrides=limits(write_s=3 * SHORT, idle_s=60, keepalive_s=60)
+    Say(whole(b"x" * 6 * 2**20)), overrides=limits(write_s=5 * SHORT, idle_s=60, keepalive_s=60)
 )
 async def test_app_that_reads_now_and_then_gets_its_answer(scene):
     await scene.app.send(ASK)
@@ -131,7 +131,7 @@ async def test_app_that_reads_now_and_then_gets_its_answer(scene):
 
     while got < 6 * 2**20:
         got += len(await scene.app.read_some())
-        if got < 2**20:
+        if got < 2 * 2**20:
             await asyncio.sleep(0.02)
 
     assert (await scene.line())["outcome"] != "stalled"

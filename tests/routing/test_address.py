@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import Forbidden, UnknownModel, UnknownVersionAsked
-from proxy.routing.address import Address, Grant, check_grant, parse_address, prompt_address
+from proxy.routing.address import (
+    Address,
+    Grant,
+    check_grant,
+    may_ask,
+    parse_address,
+    prompt_address,
+)
 from proxy.versions.names import ByLabel, ByNumber
 
 PROD, STAGING = ByLabel("prod"), ByLabel("staging")
@@ -122,6 +129,8 @@ def test_an_app_may_ask_for_what_it_was_granted(models, labels, explicit, refere
     grant = Grant("web", models, labels, explicit_versions=explicit)
     allowed = MODELS[models] and (LABELS[labels] if reference == PROD else explicit)
     address = Address("recommender", reference)
+
+    assert may_ask(grant, "recommender", "prod") is (MODELS[models] and LABELS[labels])
 
     if allowed:
         check_grant(grant, address)
