@@ -54,7 +54,7 @@ class Seen(msgspec.Struct, gc=False):
     """What an observer learnt from an answer; None where it saw nothing of the kind.
 
     `ended` says that the dialect's end of an answer was there, `failed` that the vendor reported
-    an error inside the answer.
+    an error inside the answer, `lost_sight` that it was too large to be looked at.
     """
 
     served_model: str | None = None
@@ -64,6 +64,7 @@ class Seen(msgspec.Struct, gc=False):
     finish_reason: str | None = None
     ended: bool = False
     failed: bool = False
+    lost_sight: bool = False
 
 
 class Observer(Protocol):

@@ -72,6 +72,6 @@ class ChatStream(Tail):
 
 class ChatDocument(Document):
     def finish(self) -> Seen:
-        seen = Seen()
+        seen = Seen(lost_sight=self.lost_sight)
         seen.ended = _learn(seen, self.whole())
         return seen

@@ -74,7 +74,7 @@ class ResponsesStream(Tail):
 
 class ResponsesDocument(Document):
     def finish(self) -> Seen:
-        seen = Seen()
+        seen = Seen(lost_sight=self.lost_sight)
         try:
             _learn(seen, _RESPONSE.decode(self.whole()))
         except (msgspec.DecodeError, RecursionError):

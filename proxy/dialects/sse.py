@@ -124,6 +124,10 @@ class Document:
         else:
             self._parts.clear()
 
+    @property
+    def lost_sight(self) -> bool:
+        return self._size > MAX_EVENT_BYTES
+
     def whole(self) -> bytes:
         """Return the answer, empty if it was larger than the limit."""
-        return b"".join(self._parts) if self._size <= MAX_EVENT_BYTES else b""
+        return b"".join(self._parts) if not self.lost_sight else b""

@@ -291,7 +291,7 @@ class ManagedExchange:
     def _outcome(self, seen: Seen) -> Outcome:
         if self._line.status >= 400 or seen.failed:
             return Outcome.VENDOR_ERROR
-        return Outcome.OK if seen.ended else Outcome.INCOMPLETE
+        return Outcome.OK if seen.ended or seen.lost_sight else Outcome.INCOMPLETE
 
     def _look(self) -> Seen:
         """Put what the observer saw into the line."""

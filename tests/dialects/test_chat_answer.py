@@ -163,4 +163,4 @@ def test_what_a_document_tells(text, expected):
 def test_a_document_that_is_too_large_is_lost_from_sight():
     text = json.dumps({**DOCUMENT, "x": "x" * MAX_EVENT_BYTES}).encode()
 
-    assert seen(text, watcher=ChatDocument) == Seen()
+    assert seen(text, watcher=ChatDocument) == Seen(lost_sight=True)

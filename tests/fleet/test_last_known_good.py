@@ -154,9 +154,11 @@ def rewritten(path, change):
 
 
 def test_a_file_of_a_later_release_is_not_used(two, disk):
-    file = json.loads((two / FILE).read_text())
-    (two / FILE).write_text(json.dumps({**file, "schema": SCHEMA + 1}))
+    whole = (two / FILE).read_bytes()
+    later = whole.replace(b'"schema":%d' % SCHEMA, b'"schema":%d' % (SCHEMA + 1), 1)
+    (two / FILE).write_bytes(later)
 
+    assert later != whole
     assert disk.read().epoch == 7
 
 

@@ -12,8 +12,7 @@ from proxy.store.redis import RedisStore
 from proxy.store.redis_url import source
 from proxy.store.sqlite import SqliteStore
 from tests.contracts.places import MODEL, pin
-from tests.fleet.following import Clock, following, registered
-from tests.redis_server import RedisServer
+from tests.fleet.following import following, registered
 
 # What a start may take whatever the store does, and room for a busy machine.
 STARTED_S = follow.FIRST_ATTEMPT_S + 0.5
@@ -267,24 +266,3 @@ async def test_what_another_store_had_is_served_while_this_one_is_empty(story, t
         await proxy.lines("store.regressed")
         assert proxy.serving() == infos[0].id
     await store.close()
-
-
-# --- the lease, while the store is away
-
-
-async def test_a_lease_that_ran_out_is_said_once_and_so_is_a_new_one(start_redis, tmp_path):
-    server: RedisServer = start_redis()
-    clock = Clock()
-    async with store_at(server.url) as store, following(store, tmp_path, clock=clock) as proxy:
-        while not proxy.follower.reporter.leased:  # noqa: ASYNC110  # nobody else waits for it
-            await asyncio.sleep(0.01)
-        server.stop()
-        clock.forward(10)
-        proxy.follower.reporter.soon()
-        (line,) = await proxy.lines("lease.lapsed")
-        assert not proxy.follower.reporter.leased
-
-        server.start()
-        await proxy.lines("lease.renewed")
-        assert await proxy.logged("lease.lapsed") == [line]
-        assert proxy.follower.reporter.leased

@@ -254,3 +254,14 @@ def test_outcomes_are_a_closed_set():
         "stalled",
         "drained",
     }
+
+
+async def test_answer_too_large_to_be_looked_at_is_a_whole_answer_all_the_same(tmp_path):
+    text = json.dumps({"text": "x" * 2**21}).encode()
+
+    async with scene_of(tmp_path, Say(whole(text))) as scene:
+        answer = await scene.ask()
+
+        line = await scene.line()
+    assert answer.body == text
+    assert (line["outcome"], line["bytes_out"]) == ("ok", len(text))
