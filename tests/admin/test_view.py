@@ -54,6 +54,7 @@ async def test_how_long_ago_the_store_answered_is_shown(story):
 
 async def test_what_is_wrong_shows_in_the_metrics(story):
     view, proxy, _, _ = story
+    proxy.follower.reporter.leased = True
     well = samples(view)
     proxy.follower.state.regressed = True
     proxy.follower.state.connected = False

@@ -78,10 +78,12 @@ class Counting(SqliteStore):
     away = False
 
     async def report(self, member):
-        self.reports += 1
-        if self.away:
-            raise StoreUnavailable
-        await super().report(member)
+        try:
+            if self.away:
+                raise StoreUnavailable
+            await super().report(member)
+        finally:
+            self.reports += 1
 
 
 @dataclass

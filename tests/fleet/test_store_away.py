@@ -1,10 +1,12 @@
 """A store that is away, comes back, or comes back with less: what was served is served on."""
 
 import asyncio
+import contextlib
 import time
 from contextlib import asynccontextmanager
 
 import pytest
+import redis
 
 from proxy.errors import UnknownModel
 from proxy.fleet import follow
@@ -36,7 +38,7 @@ async def story(server, tmp_path):
     directory in which a proxy that served it kept that."""
     server.options = ("--appendonly", "yes", "--appendfsync", "always")
     server.stop()
-    server.start()
+    restart(server)
     async with store_at(server.url) as store:
         infos = await registered(store, "Recommend jackets.", "Recommend hats.")
         await pin(store, infos[1])
@@ -44,6 +46,15 @@ async def story(server, tmp_path):
         async with following(store, tmp_path / "kept") as proxy:
             await proxy.until_serving(infos[0])
     return server, infos, tmp_path / "kept"
+
+
+def restart(server):
+    """Start the server, and wait until it has read what it kept."""
+    server.start()
+    for _ in range(1000):
+        with contextlib.suppress(redis.exceptions.BusyLoadingError):
+            return server.run("PING")
+    raise AssertionError("it takes too long to load next to nothing")
 
 
 # --- at the start
@@ -102,7 +113,7 @@ async def test_a_store_that_was_found_replaces_the_last_known_good(story):
     server, infos, kept = story
     server.stop()
     async with store_at(server.url) as store, following(store, kept) as proxy:
-        server.start()
+        restart(server)
         await pin(store, infos[1])
         await proxy.until_serving(infos[1])
 
@@ -171,7 +182,7 @@ async def test_what_was_pinned_while_it_could_not_see_is_served_when_it_can(stor
     async with store_at(server.url) as store, following(store, kept) as proxy:
         server.stop()
         await proxy.lines("store.lost")
-        server.start()
+        restart(server)
         await pin(store, infos[1])
         await proxy.until_serving(infos[1])
 
