@@ -16,7 +16,7 @@ run: $(VENV)/.run  ## set up what is missing, then serve config/ (proxyctl up)
 
 test: $(VENV)/.dev  ## set up what is missing, then run the tests
 	@scripts/redis.sh
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.dev  ## linter, formatting, types
 	@$(BIN)/ruff check

@@ -226,6 +226,12 @@ class Revoked(CommandError):
     code, fault = "revoked", "operator"
 
 
+class NotPrepared(CommandError):
+    """A proxy that was asked to prepare a version said that it could not serve it."""
+
+    code, fault = "not_prepared", "operator"
+
+
 class NoRollbackTarget(CommandError):
     code, fault = "no_rollback_target", "operator"
 
@@ -238,6 +244,12 @@ class VersionConflict(CommandError):
     """The store already holds other bytes under this number or digest."""
 
     code, fault = "version_conflict", "operator"
+
+
+class VersionGone(CommandError):
+    """Whoever was to give a version does not hold it any more."""
+
+    code, fault = "version_gone", "operator"
 
 
 class ReasonRequired(CommandError):

@@ -77,6 +77,9 @@ class _Section(BaseModel):
 class Listen(_Section):
     data: Address = Field("127.0.0.1:8080", description="Where apps call. Port 0 picks a free one.")
     admin: Address = Field("127.0.0.1:8081", description="Health and readiness.")
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="Processes that serve; with several, a supervisor beside them."
+    )
 
 
 class StoreSettings(_Section):
@@ -86,6 +89,9 @@ class StoreSettings(_Section):
         SecretStr("sqlite:///.proxy/store.db"), description="Where versions and pins are kept."
     )
     namespace: Name = Field("proxy", description="Hash tag of all keys in Redis.")
+    password_file: Path | None = Field(
+        None, description="File with the password of the URL's user; read at each connection."
+    )
 
 
 class Fleet(_Section):
@@ -179,7 +185,10 @@ class Timeouts(_Section):
     upstream_keepalive_s: Seconds = Field(
         30, description="An idle connection to a vendor; stay below the vendor's own."
     )
-    drain_s: Seconds = Field(30, description="For requests in flight after SIGTERM.")
+    drain_delay_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
+        0.5, description="After SIGTERM, for apps to move on: all is still accepted and answered."
+    )
+    drain_s: Seconds = Field(30, description="After that, for requests in flight.")
     store_s: Seconds = Field(1, description="Fetch an explicit version that is not held.")
 
 

@@ -28,12 +28,14 @@ DEFAULT_FILE = "config/proxy.toml"
 SHORT_NAMES = {
     ("listen", "data"): "PROXY_LISTEN",
     ("listen", "admin"): "PROXY_ADMIN_LISTEN",
+    ("listen", "workers"): "PROXY_WORKERS",
     ("fleet", "name"): "PROXY_NAME",
 }
 
 FLAGS = {
     ("listen", "data"): "--listen",
     ("listen", "admin"): "--admin",
+    ("listen", "workers"): "--workers",
     ("store", "url"): "--store",
 }
 
@@ -124,17 +126,21 @@ def _relative_to_file(table: dict[str, Any], file: str) -> dict[str, Any]:
 
 
 def _from_env(env: Mapping[str, str]) -> Iterator[_Given]:
-    fields = {(s, f): model.model_fields[f] for s, model in sections() for f in model.model_fields}
     for place, name in variables().items():
         if env.get(name):
-            yield _Given(place, name, _converted(env[name], fields[place]))
+            yield _Given(place, name, _converted(env[name], _field(place)))
 
 
 def _from_flags(flags: Mapping[str, str | None]) -> Iterator[_Given]:
     for place, flag in FLAGS.items():
         value = flags.get(flag)
         if value is not None:
-            yield _Given(place, flag, value)
+            yield _Given(place, flag, _converted(value, _field(place)))
+
+
+def _field(place: tuple[str, str]) -> FieldInfo:
+    section, name = place
+    return dict(sections())[section].model_fields[name]
 
 
 def _is_scalar(field: FieldInfo) -> bool:

@@ -1,7 +1,16 @@
 #!/bin/sh
-# See to it that tests find redis-server; without it they are skipped, which is said here.
+# See to it that tests find redis-server, and ip for networks that are cut; without them some tests
+# are skipped, which is said here.
 set -eu
-command -v redis-server >/dev/null && exit 0
-"$(dirname "$0")/apt.sh" redis-server && command -v redis-server >/dev/null && exit 0
-echo "redis-server is missing: tests that need it will be skipped." >&2
-echo "To run them, install it (on Debian, as root: apt-get install redis-server)." >&2
+wanted=$(dirname "$0")/apt.sh
+
+# need PROGRAM PACKAGE
+need() {
+    command -v "$1" >/dev/null && return
+    "$wanted" "$2" && command -v "$1" >/dev/null && return
+    echo "$1 is missing: tests that need it will be skipped." >&2
+    echo "To run them, install it (on Debian, as root: apt-get install $2)." >&2
+}
+
+need redis-server redis-server
+need ip iproute2

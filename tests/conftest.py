@@ -6,10 +6,25 @@ import pytest
 
 pytest.register_assert_rewrite("tests.harness", "tests.raw_client", "tests.vendor_script")
 
-pytest_plugins = ["tests.redis_server"]
+# What others import comes first: it could not be rewritten later.
+pytest_plugins = ["tests.redis_server", "tests.sentinel", "tests.cluster", "tests.partition"]
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Return the root of the checkout."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def aborts(request: pytest.FixtureRequest) -> int:
+    """Return how many streams apps abort where that must leave nothing behind."""
+    return int(request.config.getoption("--aborts"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("history", "the history checker (docs/history-checker.md)")
+    group.addoption("--history-seconds", type=float, default=60.0, help="How long it runs.")
+    group.addoption("--history-seed", type=int, default=0, help="Repeats a run; 0 is a new one.")
+    group = parser.getgroup("faults", "the fault suite (docs/reliability.md)")
+    group.addoption("--aborts", type=int, default=1000, help="Streams that apps abort.")

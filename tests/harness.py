@@ -16,7 +16,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,7 +168,7 @@ def settings_for(directory: Path, vendor_url: str, overrides: Overrides | None =
         "store": {"url": f"sqlite:///{directory / 'store.db'}"},
         "state": {"dir": directory / "state"},
         "vendors": {"openai": {"base_url": vendor_url, "api_key_env": KEY_VARIABLE}},
-        "timeouts": {"drain_s": 0.2},
+        "timeouts": {"drain_delay_s": 0, "drain_s": 0.2},
     }
     for section, fields in (overrides or {}).items():
         merged = {**sections.get(section, {}), **fields}
@@ -234,15 +234,16 @@ class Command:
         return f"http://{self.lines('proxy.started')[0]['admin']}"
 
     def lines(self, event: str) -> list[dict[str, Any]]:
-        """Return the log lines of `event` so far; whatever is no JSON is an error."""
+        """Return the log lines of `event` so far."""
+        # Only these are read: under load there are thousands of others.
+        begin = f'{{"event":"{event}"'.encode()
         whole = bytes(self.out).split(b"\n")[:-1]
-        parsed = (json.loads(line) for line in whole)
-        return [line for line in parsed if line["event"] == event]
+        return [json.loads(line) for line in whole if line.startswith(begin)]
 
-    async def event(self, name: str) -> None:
-        """Wait for a log line of this event. Raises if the process ends without it."""
+    async def event(self, name: str, count: int = 1) -> None:
+        """Wait for so many log lines of this event. Raises if the process ends without them."""
         async with asyncio.timeout(2 * PATIENCE_S):
-            while not self.lines(name):
+            while len(self.lines(name)) < count:
                 assert self.process.returncode is None, self.err.decode()
                 self._more.clear()
                 await self._more.wait()
@@ -286,10 +287,15 @@ api_key_file = "{key_file}"
 
 
 @asynccontextmanager
-async def proxy_command(config: Path) -> AsyncIterator[Command]:
-    """Run `python -m proxy` with `config` until the end of the block; killed if it lingers."""
+async def proxy_command(
+    config: Path, *arguments: str, through: Sequence[str] = ()
+) -> AsyncIterator[Command]:
+    """Run `python -m proxy` with `config` until the end of the block; killed if it lingers.
+
+    `through` is a command that runs the one that follows it, in its own place.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "proxy", "--config", config),
+        *(*through, sys.executable, "-m", "proxy", "--config", config, *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

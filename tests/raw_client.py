@@ -114,18 +114,18 @@ class RawApp:
         return await self._to_the_end()
 
     async def _chunks(self) -> tuple[bytes, Ending]:
-        body = b""
+        body = bytearray()
         while True:
             try:
                 size = int((await self._reader.readuntil(b"\r\n"))[:-2], 16)
                 piece = await self._reader.readexactly(size + 2)
             except asyncio.IncompleteReadError as short:
-                return body + short.partial, "cut"
+                return bytes(body + short.partial), "cut"
             except ConnectionError:
-                return body, "reset"
+                return bytes(body), "reset"
             assert piece.endswith(b"\r\n"), "a chunk is longer than it said"
             if size == 0:
-                return body, "tidy"
+                return bytes(body), "tidy"
             body += piece[:-2]
 
     async def _exactly(self, length: int) -> tuple[bytes, Ending]:

@@ -26,6 +26,10 @@ _STARTED_WITHIN_S = 10.0
 class RedisServer:
     """A server process. `options` are as on its command line: `"--appendonly", "yes"`."""
 
+    host = "127.0.0.1"
+    # What the process is started by, if not by the test itself.
+    prefix: tuple[str, ...] = ()
+
     def __init__(self, directory: Path, *options: str, port: int | None = None) -> None:
         self.directory = directory
         self.options = options
@@ -34,7 +38,12 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the server runs"
+        return self._process.pid
 
     def start(self) -> None:
         """Start the process and wait until it answers; after `stop`, on the same port."""
@@ -45,10 +54,11 @@ class RedisServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_binary(), *arguments, *self._place()],
+                [*self.prefix, _binary(), *arguments, *self._place()],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                restore_signals=False,  # a file over its limit is an error then, and no signal
             )
         give_up = time.monotonic() + _STARTED_WITHIN_S
         while not self._listens():
@@ -73,26 +83,35 @@ class RedisServer:
 
     def run(self, *command: str | bytes | int) -> Any:
         """Send one command, as a person with redis-cli would; return its answer."""
-        with redis.Redis(port=self.port, socket_timeout=5.0) as client:
+        with self.client() as client:
             return client.execute_command(*command)
+
+    def client(self) -> redis.Redis:
+        """Return a connection of a person's own, to be closed."""
+        return redis.Redis(host=self.host, port=self.port, socket_timeout=5.0)
+
+    def copied_to(self, replicas: int) -> None:
+        """Wait until so many replicas have all that was written up to now."""
+        with self.client() as person:
+            person.ping()  # WAIT is about what its own connection has seen
+            assert person.wait(replicas, 5000) >= replicas
 
     def dump(self) -> dict[bytes, bytes]:
         """Return everything that is kept, by key."""
         return {key: self.run("DUMP", key) for key in self.run("KEYS", "*")}
 
     def _place(self) -> list[str]:
-        return ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)]
+        return ["--port", str(self.port), "--bind", self.host, "--dir", str(self.directory)]
 
     def _listens(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0):
+            with socket.create_connection((self.host, self.port), timeout=1.0):
                 return True
         except OSError:
             return False
 
     def _signal(self, number: int) -> None:
-        assert self._process is not None, "the server runs"
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
 
 def free_port() -> int:

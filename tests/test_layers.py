@@ -17,7 +17,10 @@ LAYERS = {
     "pure": {"versions", "complaints", "dialects", "routing", "settings"},
     "ports": {"store", "fleet", "http", "observe"},
     "use cases": {"gateway", "control"},
-    "doors": {"admin", "cli", "serve", "settings_file", "simvendor", "__main__"},
+    "doors": {
+        *("admin", "assemble", "cli", "reload", "running", "serve", "settings_file", "signals"),
+        *("simvendor", "workers", "__main__"),
+    },
 }
 RANK = {part: rank for rank, parts in enumerate(LAYERS.values()) for part in parts}
 PURE = LAYERS["vocabulary"] | LAYERS["pure"]

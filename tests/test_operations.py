@@ -124,7 +124,8 @@ def test_levels_of_events_are_documented(operations, repository):
 
 def test_every_event_that_is_named_exists(operations, logging):
     """Names with two words and a dot that are no file and no setting."""
-    named = set(re.findall(r"`((?:pin|store|lease|snapshot|proxy|log|request)\.\w+)`", operations))
+    families = "pin|store|lease|snapshot|proxy|log|request|settings|worker"
+    named = set(re.findall(rf"`((?:{families})\.\w+)`", operations))
     named |= set(re.findall(r"`((?:request|log)\.\w+)`", logging))
 
     settings = {"log.requests", "store.namespace"}

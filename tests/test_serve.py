@@ -161,6 +161,15 @@ async def test_requests_go_on_while_the_store_is_killed_emptied_and_restarted(
     assert answers == {served}
 
 
+async def test_a_proxy_reads_the_password_of_its_store_from_a_file(tmp_path, vendor, start_redis):
+    server = start_redis("--requirepass", "s3cret")
+    (tmp_path / "password").write_text("s3cret\n")
+    store = {"url": server.url, "password_file": tmp_path / "password"}
+
+    async with running_proxy(tmp_path, vendor.url, {}, {"store": store}) as proxy:
+        await proxy.lines("store.found", 1)
+
+
 # --- what is registered and what is pinned
 
 

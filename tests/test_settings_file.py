@@ -60,6 +60,7 @@ def test_flags_win_over_the_environment():
     [
         ("PROXY_LISTEN", "[::1]:1", "listen", "data", "[::1]:1"),
         ("PROXY_ADMIN_LISTEN", "127.0.0.1:0", "listen", "admin", "127.0.0.1:0"),
+        ("PROXY_WORKERS", "4", "listen", "workers", 4),
         ("PROXY_STORE_NAMESPACE", "other", "store", "namespace", "other"),
         ("PROXY_NAME", "web-1", "fleet", "name", "web-1"),
         ("PROXY_STATE_DIR", "/var/lib/proxy", "state", "dir", Path("/var/lib/proxy")),
@@ -142,6 +143,13 @@ def test_a_wrong_variable_is_named(env, problem):
 
 def test_a_wrong_flag_is_named():
     assert _problems(flags={"--listen": "x"})[0].startswith("--listen: listen.data: must be")
+
+
+def test_a_flag_is_read_as_what_its_field_takes():
+    assert _load(flags={"--workers": "4"}).listen.workers == 4
+    assert _problems(flags={"--workers": "many"}) == [
+        "--workers: listen.workers: should be a valid integer"
+    ]
 
 
 def test_apps_demand_a_key_of_every_vendor():

@@ -27,14 +27,33 @@ class Authority:
 
     def server(self, *names: str) -> ssl.SSLContext:
         """Return a server's side for `names` (`IP:127.0.0.1`, `DNS:vendor.test`)."""
-        stem = names[0].replace(":", "-")
-        certificate, key = self.directory / f"{stem}.pem", self.directory / f"{stem}.key"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.certificate(*names))
+        return context
+
+    def certificate(self, *names: str) -> tuple[Path, Path]:
+        """Return the files of a certificate for `names` and of its key."""
+        certificate, key = self._files(names[0])
         signing = ("-CA", self.ca_file, "-CAkey", self.directory / "ca.key")
         extra = (f"subjectAltName={','.join(names)}", "basicConstraints=CA:FALSE")
         _certify(certificate, key, "/CN=vendor", extra, *signing)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        return context
+        return certificate, key
+
+    def expired(self, *names: str) -> tuple[Path, Path]:
+        """Return the same, but of a certificate that ended yesterday."""
+        certificate, key = self._files(f"expired-{names[0]}")
+        request = certificate.with_suffix(".csr")
+        asked = ["openssl", "req", "-new", *KEY, "-subj", "/CN=vendor", "-keyout", key]
+        names_in = ("-addext", f"subjectAltName={','.join(names)}")
+        subprocess.run([*asked, *names_in, "-out", request], check=True, capture_output=True)
+        signing = ("-CA", self.ca_file, "-CAkey", self.directory / "ca.key", "-days", "-1")
+        signed = ["openssl", "x509", "-req", "-in", request, "-copy_extensions", "copyall"]
+        subprocess.run([*signed, *signing, "-out", certificate], check=True, capture_output=True)
+        return certificate, key
+
+    def _files(self, name: str) -> tuple[Path, Path]:
+        stem = name.replace(":", "-")
+        return self.directory / f"{stem}.pem", self.directory / f"{stem}.key"
 
 
 def authority(directory: Path) -> Authority:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from proxy.admin.hosts import is_ours
-from proxy.admin.view import AdminView
 
 # Nobody has anything to tell this listener.
 MAX_BODY_BYTES = 1024
@@ -17,7 +17,19 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def build_app(view: AdminView, listen_host: str) -> web.Application:
+class Shown(Protocol):
+    """What there is to show, of one proxy or of several."""
+
+    async def readiness(self) -> dict[str, Any]:
+        """Return what a probe is told; `ready` in it decides."""
+
+    async def status(self) -> dict[str, Any]: ...
+
+    async def metrics(self) -> Iterable[str]:
+        """Return lines in Prometheus' text format."""
+
+
+def build_app(shown: Shown, listen_host: str) -> web.Application:
     """Return the application for a listener on `listen_host`."""
 
     @web.middleware
@@ -30,13 +42,14 @@ def build_app(view: AdminView, listen_host: str) -> web.Application:
         return web.json_response({"alive": True})
 
     async def readyz(request: web.Request) -> web.Response:
-        return web.json_response(view.readiness(), status=200 if view.is_ready else 503)
+        readiness = await shown.readiness()
+        return web.json_response(readiness, status=200 if readiness["ready"] else 503)
 
     async def status(request: web.Request) -> web.Response:
-        return web.json_response(view.status())
+        return web.json_response(await shown.status())
 
     async def metrics(request: web.Request) -> web.Response:
-        text = "\n".join((*view.metrics(), ""))
+        text = "\n".join((*await shown.metrics(), ""))
         return web.Response(body=text.encode(), headers={"content-type": METRICS_TYPE})
 
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[known_hosts_only])

@@ -7,6 +7,8 @@ headers. There is no public way to change that: a handler of our own says it in 
 from __future__ import annotations
 
 import logging
+import socket
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from aiohttp import web
@@ -63,6 +65,17 @@ class _Events(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0] if record.exc_info else None
         self._log.error(events.ADMIN_FAILED, error=kind.__name__ if kind else None)
+
+
+async def listen(runner: web.AppRunner, sockets: Iterable[socket.socket]) -> None:
+    """Start `runner` on copies of `sockets`. Raises `OSError`; nothing is left open then."""
+    await runner.setup()
+    try:
+        for one in sockets:
+            await web.SockSite(runner, one.dup()).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
 
 
 def build_runner(app: web.Application, log: FilteringBoundLogger) -> web.AppRunner:

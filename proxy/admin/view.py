@@ -38,6 +38,7 @@ class AdminView:
         contact = state.last_contact
         return {
             "name": follower.reporter.name,
+            "instance": follower.reporter.instance,
             **self.readiness(),
             "epoch": follower.snapshot.epoch,
             "serving": follower.snapshot.serving(),
@@ -67,3 +68,19 @@ class AdminView:
         yield "# TYPE proxy_log_lines_dropped_total counter"
         yield f"proxy_log_lines_dropped_total {self.sink.dropped}"
         yield from self.stats.lines()
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What the admin listener of a single proxy shows."""
+
+    view: AdminView
+
+    async def readiness(self) -> dict[str, Any]:
+        return self.view.readiness()
+
+    async def status(self) -> dict[str, Any]:
+        return self.view.status()
+
+    async def metrics(self) -> Iterator[str]:
+        return self.view.metrics()

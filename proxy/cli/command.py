@@ -52,7 +52,11 @@ class Call:
         With `operation`, an interruption is an unknown outcome: the change may have been sent.
         """
         chosen = (settings or self.settings(only=STORE_SECTIONS)).store
-        store = open_store(chosen.url.get_secret_value(), namespace=chosen.namespace)
+        store = open_store(
+            chosen.url.get_secret_value(),
+            namespace=chosen.namespace,
+            password_file=chosen.password_file,
+        )
         try:
             return asyncio.run(_with(store, work))
         except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from proxy.cli import (
     pin,
     register,
     render,
+    repair,
     rollback,
     serve,
     show,
@@ -50,6 +51,7 @@ VERBS = (
     history.at_command,
     freeze.freeze,
     freeze.unfreeze,
+    repair.command,
     check.command,
 )
 

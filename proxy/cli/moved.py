@@ -30,12 +30,21 @@ def answer(report: PinReport) -> Answer:
     return Answer(
         facts=report.json(),
         page=tuple(_page(report)),
-        warnings=() if report.confirmation.enough else (_NOT_ENOUGH,),
+        warnings=tuple(_warnings(report)),
         status=DONE if report.confirmation.enough else NOT_CONFIRMED,
     )
 
 
 _NOT_ENOUGH = "the pin is moved, but not every proxy has confirmed it; see proxyctl status"
+
+
+def _warnings(report: PinReport) -> Iterator[str]:
+    for rejection in report.preparation.rejected:
+        yield f"{rejection.proxy} cannot serve {rejection.version}: {rejection.reason}"
+    if silent := report.preparation.silent:
+        yield f"did not answer before the swap: {', '.join(silent)}"
+    if not report.confirmation.enough:
+        yield _NOT_ENOUGH
 
 
 def _page(report: PinReport) -> Iterator[Block]:
@@ -44,6 +53,8 @@ def _page(report: PinReport) -> Iterator[Block]:
     if report.swapped.replayed:
         yield line(dim("this operation was carried out before; nothing was changed now"))
     yield _confirmed(report.confirmation)
+    if older := report.confirmation.older:
+        yield line(dim(f"{older} requests in flight end with the version they began with"))
     behind = [proxy for proxy in report.confirmation.proxies if proxy.ms is None]
     if behind and not report.confirmation.enough:
         yield Table(("proxy", "state", "epoch"), tuple(map(_row, behind)))
@@ -62,6 +73,8 @@ def _confirmed(confirmation: Confirmation) -> Line:
     if of == 0:
         return line(dim("no proxy is live; those that start will serve it"))
     text = f"{count} of {of} proxies confirmed in {confirmation.elapsed_ms:g} ms"
+    if of > 1 and (slowest := confirmation.slowest) is not None:
+        text += f" (slowest {slowest.name} {slowest.ms:g} ms)"
     return line(good(text) if count == of else warning(text))
 
 

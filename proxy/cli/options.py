@@ -48,7 +48,7 @@ def waiting(function: Command) -> Command:
         return function(*args, wait=_wait(timeout_s, require, no_wait), **rest)
 
     options = (
-        click.option("--no-wait", is_flag=True, help="Do not wait for the fleet."),
+        click.option("--no-wait", is_flag=True, help="Neither ask the fleet nor wait for it."),
         click.option(
             "--require",
             default="all",

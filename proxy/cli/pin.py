@@ -20,6 +20,10 @@ in flight end with the one they began with. Several models given at once move
 together or not at all. A version is named v7, v7-a3f9c2, by its full id, or by
 a label that holds it.
 
+Before that, every live proxy fetches and verifies the version. If one could not
+serve it, nothing is changed (not_prepared), unless the pin goes back to what
+the label held before. A proxy that does not answer is named and not waited for.
+
 Nothing but registered versions can be pinned. A version that was rolled back
 from is revoked: pinning it again needs --force and a --reason, as does pinning
 forward while the model is frozen. Pinning the version that a label holds
@@ -41,7 +45,7 @@ examples:
 @labelled
 @click.option("--expect", metavar="VERSION", help="Only if the label holds this, or none.")
 @click.option("--revoke", is_flag=True, help="Revoke the version that is left.")
-@click.option("--force", is_flag=True, help="Despite a freeze or a revocation.")
+@click.option("--force", is_flag=True, help="Despite a freeze, a revocation or a rejection.")
 @reasoned
 @acting
 @waiting

@@ -8,16 +8,24 @@ import click
 
 from proxy.cli.command import Call, Verb
 from proxy.cli.page import Answer, Block, Cell, Table, bad, dim, good, line, short, warning, when
-from proxy.control.confirm import SERVING
-from proxy.control.status import LabelState, ModelState, Status, status
-from proxy.versions.record import Member
+from proxy.control.confirm import MISSING
+from proxy.control.status import LabelState, ModelState, ProxyState, Status, status
+from proxy.fleet.standing import FOLLOWING
+from proxy.versions.record import SERVING
+
+# A proxy hears from its store four times a second.
+QUIET_S = 3.0
 
 HELP = """\
 Show what every label holds, what stands in the way of a pin, and the fleet.
 
 A pin that was set by hand shows as unrecorded; one that cannot be read as
-broken. Members whose release or vendor table differs from most are marked.
-Whether all of it would work is another question; see check.
+broken. A proxy that fell silent is missing for ten minutes; one whose release
+or vendor table differs from most is marked. `older` counts the requests that
+still end with what a label held before.
+
+A store that is behind the fleet lost something; see repair. Whether all of it
+would work is another question; see check.
 
 examples:
   proxyctl status
@@ -36,6 +44,8 @@ def command(call: Call, models: tuple[str, ...]) -> Answer:
 def _page(state: Status) -> Iterator[Block]:
     yield line(f"store  {state.store}")
     yield line(f"epoch  {state.epoch}")
+    if state.behind:
+        yield line(bad("the store is behind the fleet"), dim("  see proxyctl repair"))
     yield line()
     rows = tuple(row for model in state.models for row in _rows(model))
     if rows:
@@ -44,9 +54,9 @@ def _page(state: Status) -> Iterator[Block]:
     else:
         yield line(dim("no model is registered; see proxyctl register"))
     yield line()
-    if state.members:
-        members = tuple(_member(one, state) for one in state.members)
-        yield Table(("proxy", "state", "epoch", "release", "seen", ""), members)
+    if state.fleet:
+        rows = tuple(_proxy(one, state) for one in state.fleet)
+        yield Table(("proxy", "state", "epoch", "store", "seen", "older", "release", ""), rows)
     else:
         yield line(dim("no proxy is live"))
 
@@ -86,13 +96,34 @@ def _notes(model: ModelState) -> Cell:
     return warning(f"frozen: {reason}" if reason else "frozen")
 
 
-def _member(member: Member, state: Status) -> tuple[Cell, ...]:
-    behind = member.epoch < state.epoch
+def _proxy(proxy: ProxyState, state: Status) -> tuple[Cell, ...]:
+    member = proxy.member
+    differs = member.epoch != state.epoch
     return (
         member.name,
-        good(member.state) if member.state == SERVING else warning(member.state),
-        warning(str(member.epoch)) if behind else str(member.epoch),
-        member.release,
+        good(proxy.state) if proxy.state == SERVING else warning(proxy.state),
+        warning(str(member.epoch)) if differs else str(member.epoch),
+        _relation(proxy),
         f"{member.age_s:.1f} s ago",
-        bad("differs") if member.name in state.odd else member.detail,
+        str(member.older) if member.older else "",
+        member.release,
+        bad("differs") if proxy.differs else _remark(proxy),
     )
+
+
+def _remark(proxy: ProxyState) -> Cell:
+    """Say what is odd about the proxy: in its own words, or what it serves instead."""
+    if proxy.member.detail or not proxy.others:
+        return proxy.member.detail
+    others = (f"{key} {short(id, key.partition('@')[0])}" for key, id in proxy.others.items())
+    return warning(f"serves {', '.join(others)}")
+
+
+def _relation(proxy: ProxyState) -> Cell:
+    """Say how the proxy stands with the store, and since when it has not heard from it."""
+    if proxy.state == MISSING or not proxy.member.store:
+        return ""
+    text, heard = proxy.member.store, proxy.contact_age_s
+    if heard is not None and heard >= QUIET_S:
+        return warning(f"{text}, heard {heard:.0f} s ago")
+    return text if text == FOLLOWING else warning(text)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.control.confirm import Confirmation, Wait, confirm
+from proxy.control.prepare import (
+    BACKWARD_S,
+    FORWARD_S,
+    Preparation,
+    prepare,
+    require_prepared,
+)
 from proxy.store.base import Change, Moved, Order, Store, Swapped
 from proxy.versions.record import Event
 
@@ -23,11 +30,12 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class PinReport:
-    """The result of pin, rollback and undo: what moved, and which proxies serve it."""
+    """The result of pin, rollback and undo: what moved, who was ready for it, who serves it."""
 
     swapped: Swapped
     confirmation: Confirmation
     operation: str
+    preparation: Preparation = field(default_factory=Preparation)
 
     @property
     def moved(self) -> tuple[Moved, ...]:
@@ -40,6 +48,7 @@ class PinReport:
             **what,
             "epoch": self.swapped.epoch,
             **self.confirmation.json(),
+            "prepared": self.preparation.json(),
             "operation": self.operation,
             "replayed": self.swapped.replayed,
         }
@@ -55,22 +64,39 @@ def _moved_json(moved: Moved) -> dict[str, Any]:
     }
 
 
-async def carry_out(store: Store, changes: Sequence[Change], act: Act, wait: Wait) -> PinReport:
-    """Send one order and wait for the fleet. Raises what `Store.swap` raises."""
+async def carry_out(
+    store: Store,
+    changes: Sequence[Change],
+    act: Act,
+    wait: Wait,
+    *,
+    forward: bool = False,
+    floor: int = 0,
+) -> PinReport:
+    """Let the fleet prepare, send one order, and wait for the fleet.
+
+    `forward` says that a proxy which cannot serve a version stops it. The new epoch lies above
+    `floor` and above every epoch that a proxy reported. Raises `NotPrepared`, and what
+    `Store.swap` raises; nothing was changed then.
+    """
     before = await store.members()
+    limit_s = min(FORWARD_S if forward else BACKWARD_S, wait.timeout_s)
+    preparation = await prepare(store, changes, before, limit_s)
+    if forward:
+        require_prepared(preparation)
     order = Order(
         changes=tuple(changes),
         operation=act.operation,
         by=act.by,
         reason=act.reason,
-        floor=max((member.epoch for member in before), default=0),
+        floor=max((floor, *(member.epoch for member in before))),
     )
     started_s = asyncio.get_running_loop().time()
     swapped = await store.swap(order)
     confirmation = await confirm(
         store, swapped.epoch, wanted(swapped.moved), wait, before=before, started_s=started_s
     )
-    return PinReport(swapped, confirmation, act.operation)
+    return PinReport(swapped, confirmation, act.operation, preparation)
 
 
 async def confirm_again(store: Store, events: Iterable[Event], act: Act, wait: Wait) -> PinReport:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from proxy.control.confirm import MISSING
 from proxy.control.folder import model_folders, read_folder
 from proxy.control.preflight import VendorModels, usable, vendor_models
 from proxy.control.references import Found, find_id
-from proxy.control.status import ModelState, Status, status
+from proxy.control.status import ModelState, ProxyState, Status, status
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import InvalidFiles, ProxyError, RequestError, StoreUnavailable, StoreUnsafe
 from proxy.gateway.credential import find_credential
@@ -83,11 +84,14 @@ async def _store_findings(
     store: Store, settings: Settings, wanted: _Wanted
 ) -> AsyncIterator[Finding]:
     try:
-        state = await status(store)
+        state, weaknesses = await status(store), await store.weaknesses()
     except (StoreUnavailable, StoreUnsafe) as error:
         yield Finding(Level.RED, "store", error.message, error.hint)
         return
     yield Finding(Level.GREEN, "store", state.store)
+    for weakness in weaknesses:
+        level = Level.RED if weakness.refused else Level.YELLOW
+        yield Finding(level, "store", weakness.message, weakness.hint)
     for finding in _fleet_findings(state):
         yield finding
     contents: dict[str, Content] = {}
@@ -99,18 +103,24 @@ async def _store_findings(
 
 
 def _fleet_findings(state: Status) -> Iterator[Finding]:
-    for member in state.members:
-        what = f"proxy {member.name}"
-        if member.name in state.odd:
-            yield Finding(
-                Level.YELLOW, what, "has another release or vendor table than most of the fleet"
-            )
-        elif member.epoch < state.epoch:
-            yield Finding(
-                Level.YELLOW, what, f"is at epoch {member.epoch}, the store at {state.epoch}"
-            )
-        else:
-            yield Finding(Level.GREEN, what, member.state)
+    if state.behind:
+        yield Finding(
+            Level.RED, "fleet", "serves a later epoch than the store has", "proxyctl repair"
+        )
+    yield from (_proxy_finding(proxy, state.epoch) for proxy in state.fleet)
+
+
+def _proxy_finding(proxy: ProxyState, epoch: int) -> Finding:
+    member, what = proxy.member, f"proxy {proxy.member.name}"
+    if proxy.state == MISSING:
+        return Finding(Level.YELLOW, what, f"fell silent {member.age_s:.0f} s ago")
+    if proxy.differs:
+        return Finding(
+            Level.YELLOW, what, "has another release or vendor table than most of the fleet"
+        )
+    if member.epoch < epoch:
+        return Finding(Level.YELLOW, what, f"is at epoch {member.epoch}, the store at {epoch}")
+    return Finding(Level.GREEN, what, proxy.state)
 
 
 async def _model_findings(

@@ -1,31 +1,33 @@
 """Wait until the fleet serves what was pinned, and say who does not.
 
 A proxy has confirmed when it reports the epoch of the swap, serves, and names the pinned versions
-as those it serves (unless it is past that epoch already). Who was there when the swap was sent
-stays in the count: a proxy that falls silent may still be serving the old version.
+as those it serves, or is past that epoch and rejects none of these pins: a pin of another label
+takes it there too. Who fell silent without saying that it drains stays in the count, as missing: it
+may still be serving the old version.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from proxy.errors import InvalidArgument, ProxyError
 from proxy.store.base import Store
-from proxy.versions.record import Member
+from proxy.versions.record import DRAINING, SERVING, Member
 
-SERVING = "serving"
-DRAINING = "draining"
 BEHIND = "behind"
 MISSING = "missing"
 
 DEFAULT_TIMEOUT_S = 5.0
 
-# A fleet confirms within milliseconds as a rule; a slow one need not be asked that often.
-_FIRST_POLL_S = 0.005
+# A fleet confirms within milliseconds as a rule, and its report is no finer than the looks at it. A
+# fleet that is slow need not be asked that often.
+_FIRST_POLL_S = 0.003
+_SLOWER_POLL_S = 0.006
 _SLOWEST_POLL_S = 0.025
+_SLOW_AFTER_S = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,25 @@ NO_WAIT = Wait(0.0, demanded=False)
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """One proxy's answer. `ms` is the time from the swap to its confirmation; None: it has not
-    confirmed."""
+    confirmed. `instance` tells proxies of one name apart, `older` counts its requests that still
+    end with what a label held before."""
 
     name: str
     epoch: int
     ms: float | None
     state: str
+    instance: str = ""
+    older: int = 0
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "epoch": self.epoch,
+            "ms": self.ms,
+            "state": self.state,
+            "instance": self.instance,
+            "older": self.older,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +84,35 @@ class Confirmation:
     def confirmed(self) -> int:
         return sum(proxy.ms is not None for proxy in self.proxies)
 
+    @property
+    def slowest(self) -> Proxy | None:
+        """The proxy that confirmed last."""
+        confirmed = [proxy for proxy in self.proxies if proxy.ms is not None]
+        return max(confirmed, key=lambda proxy: proxy.ms or 0.0, default=None)
+
+    @property
+    def older(self) -> int:
+        return sum(proxy.older for proxy in self.proxies)
+
     def json(self) -> dict[str, Any]:
         return {
             "confirmed": self.confirmed,
             "of": len(self.proxies),
             "elapsed_ms": self.elapsed_ms,
-            "proxies": [
-                {"name": p.name, "epoch": p.epoch, "ms": p.ms, "state": p.state}
-                for p in self.proxies
-            ],
+            "proxies": [proxy.json() for proxy in self.proxies],
         }
+
+
+def counted(members: Iterable[Member]) -> list[Member]:
+    """Return the members that matter: not who drained and fell silent, and not who fell silent and
+    has a live namesake, which is what a proxy that was killed and started again looks like."""
+    members = list(members)
+    names = {member.name for member in members if member.live}
+    return [
+        member
+        for member in members
+        if member.live or (member.state != DRAINING and member.name not in names)
+    ]
 
 
 def observe(
@@ -88,27 +122,30 @@ def observe(
     wanted: Mapping[str, str],
     elapsed_ms: float,
 ) -> dict[str, Proxy]:
-    """Return what is known of each proxy after one more look at the live members.
+    """Return, by key, what is known of each proxy after one more look at the members.
 
     `wanted` maps `model@label` to the id that was pinned. Who confirmed once has confirmed. Who
     is gone is `missing`, but for those that said they were draining: they serve nobody now.
     """
-    seen = {member.name: _judged(member, epoch, wanted, elapsed_ms) for member in members}
-    for name, proxy in known.items():
+    seen = {one.key: _judged(one, epoch, wanted, elapsed_ms) for one in counted(members)}
+    there = {proxy.name for proxy in seen.values() if proxy.state != MISSING}
+    for key, proxy in known.items():
         if proxy.ms is not None:
-            seen[name] = proxy
-        elif name not in seen and proxy.state != DRAINING:
-            seen[name] = Proxy(name, proxy.epoch, None, MISSING)
+            seen[key] = replace(proxy, older=seen[key].older if key in seen else proxy.older)
+        elif key not in seen and proxy.state != DRAINING and proxy.name not in there:
+            seen[key] = replace(proxy, state=MISSING)
     return dict(sorted(seen.items()))
 
 
 def _judged(member: Member, epoch: int, wanted: Mapping[str, str], elapsed_ms: float) -> Proxy:
     serves = all(member.versions.get(key) == version for key, version in wanted.items())
-    if member.state != SERVING:
-        return Proxy(member.name, member.epoch, None, member.state)
-    if member.epoch > epoch or (member.epoch == epoch and serves):
-        return Proxy(member.name, member.epoch, elapsed_ms, SERVING)
-    return Proxy(member.name, member.epoch, None, BEHIND)
+    passed = member.epoch > epoch and wanted.keys().isdisjoint(member.rejected)
+    confirmed = passed or (member.epoch >= epoch and serves)
+    state = member.state if member.live else MISSING
+    if state == SERVING and not confirmed:
+        state = BEHIND
+    ms = elapsed_ms if state == SERVING else None
+    return Proxy(member.name, member.epoch, ms, state, member.instance, member.older)
 
 
 def is_enough(proxies: Iterable[Proxy], required: int | None) -> bool:
@@ -126,11 +163,11 @@ async def confirm(
     before: Iterable[Member],
     started_s: float,
 ) -> Confirmation:
-    """Wait for the fleet. `before` is who was live when the swap was sent, at the event loop's
+    """Wait for the fleet. `before` is who was there when the swap was sent, at the event loop's
     time `started_s`. Whatever the store says meanwhile, the swap is made: it
     is asked again."""
     clock = asyncio.get_running_loop().time
-    proxies = {m.name: Proxy(m.name, m.epoch, None, m.state) for m in before}
+    proxies = {m.key: Proxy(m.name, m.epoch, None, m.state, m.instance) for m in counted(before)}
     pause_s = _FIRST_POLL_S
     while True:
         proxies = await _look(store, proxies, epoch, wanted, started_s)
@@ -139,7 +176,8 @@ async def confirm(
         if enough or left_s <= 0:
             break
         await asyncio.sleep(min(pause_s, left_s))
-        pause_s = min(pause_s * 1.5, _SLOWEST_POLL_S)
+        slow = clock() - started_s > _SLOW_AFTER_S
+        pause_s = min(pause_s * 1.3, _SLOWEST_POLL_S if slow else _SLOWER_POLL_S)
     times = [proxy.ms for proxy in proxies.values() if proxy.ms is not None]
     elapsed_ms = max(times, default=0.0) if enough else _ms(clock() - started_s)
     return Confirmation(tuple(proxies.values()), elapsed_ms, enough or not wait.demanded)

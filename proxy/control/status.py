@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.control.back import HISTORY_LIMIT
 from proxy.control.catalog import labels_of
+from proxy.control.confirm import MISSING, counted
 from proxy.control.references import require_model
 from proxy.errors import NoRollbackTarget
 from proxy.store.base import Store
 from proxy.versions.backward import pin_events, rollback_target
-from proxy.versions.record import PROD, Event, Guards, Member, Pin, Pins, VersionInfo
+from proxy.versions.record import (
+    PROD,
+    Event,
+    Guards,
+    Member,
+    Pin,
+    Pins,
+    VersionInfo,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +74,61 @@ class ModelState:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyState:
+    """One proxy. `state` is `missing` for one that fell silent; `differs` says that its release or
+    vendor table is not what most of the fleet has; `others` is what it serves, by `model@label`,
+    where that is not what the store has; `contact_age_s` is how long ago it had heard from the
+    store, as far as is known."""
+
+    member: Member
+    state: str
+    differs: bool
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def contact_age_s(self) -> float | None:
+        contact_s = self.member.contact_s
+        return None if contact_s is None else round(contact_s + self.member.age_s, 3)
+
+    def json(self) -> dict[str, Any]:
+        member = self.member
+        return {
+            "name": member.name,
+            "instance": member.instance,
+            "epoch": member.epoch,
+            "state": self.state,
+            "store": member.store,
+            "contact_age_s": self.contact_age_s,
+            "older": member.older,
+            "detail": member.detail,
+            "age_s": round(member.age_s, 3),
+            "release": member.release,
+            "fingerprint": member.fingerprint,
+            "differs": self.differs,
+            "versions": member.versions,
+            "others": dict(self.others),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """`odd` are members whose release or vendor table differs from most of the fleet's."""
+    """`behind` says that some proxy serves a later epoch than the store has."""
 
     store: str
     epoch: int
     models: tuple[ModelState, ...]
-    members: tuple[Member, ...]
-    odd: frozenset[str]
+    fleet: tuple[ProxyState, ...]
+    behind: bool
 
     def json(self) -> dict[str, Any]:
         return {
             "store": self.store,
             "epoch": self.epoch,
+            "behind": self.behind,
             "models": [state.json() for state in self.models],
-            "fleet": [_member_json(one, one.name in self.odd) for one in self.members],
+            "fleet": [proxy.json() for proxy in self.fleet],
             "last_drill": None,
         }
-
-
-def _member_json(member: Member, differs: bool) -> dict[str, Any]:
-    return {
-        "name": member.name,
-        "epoch": member.epoch,
-        "state": member.state,
-        "detail": member.detail,
-        "age_s": round(member.age_s, 3),
-        "release": member.release,
-        "fingerprint": member.fingerprint,
-        "differs": differs,
-        "versions": member.versions,
-    }
 
 
 async def status(store: Store, models: Collection[str] = ()) -> Status:
@@ -108,8 +141,23 @@ async def status(store: Store, models: Collection[str] = ()) -> Status:
         store=await store.ping(),
         epoch=pins.epoch,
         models=tuple(states),
-        members=tuple(members),
-        odd=odd_members(members),
+        fleet=fleet_states(members, pins),
+        behind=any(member.epoch > pins.epoch for member in members),
+    )
+
+
+def fleet_states(members: Sequence[Member], pins: Pins) -> tuple[ProxyState, ...]:
+    """Return the proxies that are there or missed, and what they serve besides `pins`."""
+    odd = odd_members([member for member in members if member.live])
+    pinned = {f"{model}@{label}": pin.id for (model, label), pin in pins.pins.items()}
+    return tuple(
+        ProxyState(
+            member,
+            member.state if member.live else MISSING,
+            member.key in odd,
+            {key: id for key, id in member.versions.items() if pinned.get(key) != id},
+        )
+        for member in counted(members)
     )
 
 
@@ -151,11 +199,11 @@ def where_back(pins: Pins, model: str, events: Sequence[Event], guards: Guards) 
 
 
 def odd_members(members: Sequence[Member]) -> frozenset[str]:
-    """Return who differs from most in release or vendor table: an unfinished roll-out, or a
-    proxy that would send requests somewhere else. In a tie the first by name is taken as usual."""
-    kinds = {one.name: (one.release, one.fingerprint) for one in members}
+    """Return, by key, who differs from most in release or vendor table: an unfinished roll-out, or
+    a proxy that would send requests somewhere else. In a tie the first is taken as usual."""
+    kinds = {one.key: (one.release, one.fingerprint) for one in members}
     counts: Mapping[tuple[str, str], int] = {
         kind: list(kinds.values()).count(kind) for kind in kinds.values()
     }
     usual = max(counts, key=lambda kind: counts[kind], default=None)
-    return frozenset(name for name, kind in kinds.items() if kind != usual)
+    return frozenset(key for key, kind in kinds.items() if kind != usual)

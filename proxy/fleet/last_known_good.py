@@ -9,6 +9,7 @@ read. The lock goes with the process, so it is never stale.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -20,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from proxy.errors import RequestError
-from proxy.fleet.snapshot import Pinned, Snapshot, make_ready
+from proxy.fleet.snapshot import Pinned, Served, Snapshot, make_ready
 from proxy.versions.identity import digest
 from proxy.versions.record import Pin, Version, VersionInfo
 
@@ -40,11 +41,19 @@ class _Kept(msgspec.Struct, frozen=True):
     content: str
 
 
+class _Former(msgspec.Struct, frozen=True):
+    info: VersionInfo
+    content: str
+
+
 class _Saved(msgspec.Struct, frozen=True):
+    """`holders` came later: a file without them is as good."""
+
     store: str
     epoch: int
     models: list[str]
     kept: list[_Kept]
+    holders: list[_Former] = []
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -95,6 +104,13 @@ class LastKnownGood:
                 self._lock = None
 
 
+def read_file(path: Path) -> Snapshot | None:
+    """Return the snapshot in one file, with the epochs that its store counted; None if it cannot
+    be used. Blocks."""
+    saved = _read(path)
+    return _snapshot(saved, rebase=False) if saved else None
+
+
 def _locked(path: Path) -> int:
     """Return a descriptor that holds the lock until it is closed."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -114,7 +130,12 @@ def _encode(snapshot: Snapshot, store: str) -> bytes:
         _Kept(p.pin, p.served.version.info, p.served.version.content.decode())
         for p in snapshot.pinned.values()
     ]
-    saved = msgspec.json.encode(_Saved(store, snapshot.epoch, sorted(snapshot.models), kept))
+    holders = [
+        _Former(served.version.info, served.version.content.decode()) for served in snapshot.holders
+    ]
+    saved = msgspec.json.encode(
+        _Saved(store, snapshot.epoch, sorted(snapshot.models), kept, holders)
+    )
     return msgspec.json.encode(_File(SCHEMA, digest(saved), msgspec.Raw(saved)))
 
 
@@ -159,20 +180,25 @@ def _read(path: Path) -> _Saved | None:
 
 def _snapshot(saved: _Saved, *, rebase: bool) -> Snapshot | None:
     pinned = list(_verified(saved.kept))
+    holders = tuple(_whole(saved.holders))
     if len(pinned) < len(saved.kept):
         # One version that is not what it was makes the file as a whole doubtful.
         return None
     if rebase:
         pinned = [replace(item, pin=replace(item.pin, epoch=0)) for item in pinned]
     by_key = {(item.pin.model, item.pin.label): item for item in pinned}
-    return Snapshot.of(0 if rebase else saved.epoch, by_key, frozenset(saved.models))
+    return Snapshot.of(0 if rebase else saved.epoch, by_key, frozenset(saved.models), holders)
 
 
 def _verified(kept: Iterable[_Kept]) -> Iterable[Pinned]:
     for item in kept:
-        try:
-            served = make_ready(Version(item.info, item.content.encode()))
-        except RequestError:
-            continue
-        if item.pin.digest == item.info.digest and item.pin.id == item.info.id:
-            yield Pinned(item.pin, served)
+        for served in _whole([item]):
+            if item.pin.digest == item.info.digest and item.pin.id == item.info.id:
+                yield Pinned(item.pin, served)
+
+
+def _whole(kept: Iterable[_Kept | _Former]) -> Iterable[Served]:
+    """Yield the versions that are what their digests say."""
+    for item in kept:
+        with contextlib.suppress(RequestError):
+            yield make_ready(Version(item.info, item.content.encode()))

@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from proxy import events
 from proxy.errors import ProxyError
 from proxy.store.base import LEASE_S, Store
-from proxy.versions.record import Member
+from proxy.versions.record import DRAINING, Member
 
 REPORT_EVERY_S = 1.0
 DEADLINE_S = 2.0
@@ -43,10 +43,24 @@ class Reporter:
         self._due = asyncio.Event()
         self._renewed = clock()
         self._lapsed = False
+        self._seen = asyncio.Event()
 
     @property
     def name(self) -> str:
         return self._member.name
+
+    @property
+    def instance(self) -> str:
+        return self._member.instance
+
+    @property
+    def state(self) -> str:
+        """What the fleet is told that this proxy does."""
+        return self._member.state
+
+    async def reported(self) -> None:
+        """Wait until the fleet can see this proxy."""
+        await self._seen.wait()
 
     def soon(self) -> None:
         """Report without waiting for the next turn: what is served has changed."""
@@ -54,7 +68,7 @@ class Reporter:
 
     def drain(self) -> None:
         """Report as draining: such a proxy takes no new requests, so no pin waits for it."""
-        self._member = replace(self._member, state="draining")
+        self._member = replace(self._member, state=DRAINING)
         self.soon()
 
     async def run(self, fill: Callable[[Member], Member]) -> None:
@@ -70,7 +84,7 @@ class Reporter:
         """Give up the lease: a proxy that left is not missed."""
         with contextlib.suppress(ProxyError, TimeoutError):
             async with asyncio.timeout(LEAVE_S):
-                await self._store.leave(self._member.name)
+                await self._store.leave(self._member.key)
 
     async def _report(self, member: Member) -> None:
         try:
@@ -92,6 +106,7 @@ class Reporter:
     def _succeeded(self) -> None:
         self._renewed = self._clock()
         self.leased = True
+        self._seen.set()
         if self._lapsed:
             self._lapsed = False
             self._log.info(events.LEASE_RENEWED)

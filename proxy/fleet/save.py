@@ -15,17 +15,22 @@ from proxy.fleet.snapshot import Snapshot
 # The store is not kept waiting for a disk that hangs.
 LOAD_S = 5.0
 
+# A whole fleet switches at once, and somebody waits for it: it writes to its disks afterwards.
+SETTLE_S = 0.1
+
 # A full disk may get room again, another proxy's directory be left to us.
 AGAIN_S = 10.0
 
 
 class Saver:
-    """Saves while `run` runs. `not_saved` is why what is on disk is behind; empty: it is not."""
+    """Saves while `run` runs. `not_saved` is why what is on disk is behind; empty: it is not.
+    `saves` is False where another one saves the same, to the same place."""
 
     def __init__(
         self, disk: LastKnownGood, log: FilteringBoundLogger, *, again_s: float = AGAIN_S
     ) -> None:
         self.not_saved = ""
+        self.saves = True
         self._disk = disk
         self._log = log
         self._again_s = again_s
@@ -33,6 +38,12 @@ class Saver:
 
     def soon(self) -> None:
         self._due.set()
+
+    def hand_to(self, successor: Saver) -> None:
+        """Save no more: `successor` does, on the same disk, and what is due at once."""
+        self.saves = False
+        if self.not_saved or self._due.is_set():
+            successor.soon()
 
     async def load(self) -> Snapshot | None:
         """Return the snapshot on disk, if there is one that can be used."""
@@ -51,14 +62,18 @@ class Saver:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._again_s if self.not_saved else None):
                         await self._due.wait()
+                await asyncio.sleep(SETTLE_S)
                 self._due.clear()
                 await self._save(current())
         finally:
             if self._due.is_set():
                 await self._save(current())
-            await asyncio.to_thread(self._disk.release)
+            if self.saves:
+                await asyncio.to_thread(self._disk.release)
 
     async def _save(self, snapshot: Snapshot) -> None:
+        if not self.saves:
+            return
         try:
             await asyncio.to_thread(self._disk.write, snapshot)
         except asyncio.CancelledError:

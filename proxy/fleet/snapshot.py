@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -31,6 +31,9 @@ from proxy.versions.record import PROD, Pin, PinKey, Version, VersionInfo
 
 # A version of this size takes some milliseconds to compile; larger ones must not stop the loop.
 LARGE_BYTES = 32 * 1024
+
+# What labels held before stays at hand: a rollback needs no fetch, a repair has what to give.
+MOST_HOLDERS = 32
 
 # A vendor model's id may be any text; in a header line it must not be.
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e]")
@@ -124,23 +127,29 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`models` are the registered names, pinned or not. `loaded` is False before the first one."""
+    """`models` are the registered names, pinned or not. `loaded` is False before the first one.
+    `holders` are versions that labels held before, the latest first."""
 
     epoch: int = 0
     pinned: Mapping[PinKey, Pinned] = field(default_factory=dict)
     models: frozenset[str] = frozenset()
     loaded: bool = False
+    holders: tuple[Served, ...] = ()
     by_text: Mapping[str, Pinned] = field(default_factory=dict, repr=False)
     """What `prod` holds, by the plain name that nearly every request asks for."""
 
     @classmethod
     def of(
-        cls, epoch: int, pinned: Mapping[PinKey, Pinned], models: frozenset[str] = frozenset()
+        cls,
+        epoch: int,
+        pinned: Mapping[PinKey, Pinned],
+        models: frozenset[str] = frozenset(),
+        holders: tuple[Served, ...] = (),
     ) -> Snapshot:
         """Make a snapshot of these pins; a pinned model counts as registered."""
         known = models | {model for model, _ in pinned}
         by_text = {model: item for (model, label), item in pinned.items() if label == PROD}
-        return cls(epoch, dict(pinned), known, True, by_text)
+        return cls(epoch, dict(pinned), known, True, holders, by_text)
 
     def by_label(self, address: Address) -> Pinned:
         """Return what a label holds. Raises `NotPinned`, `UnknownModel`, `UnknownVersionAsked`."""
@@ -155,6 +164,25 @@ class Snapshot:
             return UnknownModel()
         return NotPinned() if label == PROD else UnknownVersionAsked()
 
+    def versions(self, model: str) -> Iterator[Served]:
+        """Yield the versions of `model` that a label holds or held."""
+        for (name, _), item in self.pinned.items():
+            if name == model:
+                yield item.served
+        yield from (served for served in self.holders if served.version.info.model == model)
+
+    def current(self) -> frozenset[str]:
+        """Return the ids of the versions that a label holds."""
+        return frozenset(item.served.id for item in self.pinned.values())
+
     def serving(self) -> dict[str, str]:
         """Return what is served, as a proxy reports it: `model@label` to version id."""
         return {f"{model}@{label}": p.served.id for (model, label), p in self.pinned.items()}
+
+
+def former(before: Snapshot, pinned: Mapping[PinKey, Pinned]) -> tuple[Served, ...]:
+    """Return the holders after a swap to `pinned`: what is left now comes first."""
+    now = {item.served.id for item in pinned.values()}
+    left = {item.served.id: item.served for item in before.pinned.values()}
+    left.update((one.id, one) for one in before.holders if one.id not in left)
+    return tuple(served for id, served in left.items() if id not in now)[:MOST_HOLDERS]

@@ -13,12 +13,18 @@ from proxy import events
 from proxy.fleet.snapshot import Snapshot
 from proxy.versions.record import Pin, PinKey, Pins
 
+FOLLOWING = "following"
+WAITING = "waiting"
+"""No pin of this store was read yet."""
+BEHIND = "behind"
+"""The store knows less than the proxy."""
+
 
 @dataclass(slots=True)
 class Standing:
     """`source` is where the snapshot came from: none, disk or store. `rejected` says by pin why
     what the store holds is not served. `last_contact` is on the clock given; None: never. `tried`
-    is set once the store was found or missed."""
+    is set once the store was found or missed. `said` are the reasons told while it is away."""
 
     log: FilteringBoundLogger = field(repr=False)
     clock: Callable[[], float] = field(repr=False)
@@ -28,6 +34,7 @@ class Standing:
     rejected: Mapping[PinKey, str] = field(default_factory=dict)
     last_contact: float | None = None
     tried: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    said: set[str] = field(default_factory=set, repr=False)
 
     def found(self, epoch: int) -> bool:
         """Note that the store answered. Return whether it was away before."""
@@ -40,8 +47,13 @@ class Standing:
         return True
 
     def lost(self, reason: str) -> None:
-        if self.connected or not self.tried.is_set():
+        """Note that the store is away. Each reason is said once until it is found: the first is
+        often only that a connection broke, the second why there is no other."""
+        if self.connected:
             self.connected = False
+            self.said.clear()
+        if reason not in self.said:
+            self.said.add(reason)
             self.log.warning(events.STORE_LOST, reason=reason, serving=self.source)
         self.tried.set()
 
@@ -72,6 +84,14 @@ class Standing:
         elif self.regressed and not regressed:
             self.log.info(events.STORE_CAUGHT_UP, epoch=pins.epoch)
         self.regressed = regressed
+
+    def relation(self) -> str:
+        """Return how this proxy stands with a store that it can tell so."""
+        return BEHIND if self.regressed else FOLLOWING if self.source == "store" else WAITING
+
+    def silent_s(self) -> float | None:
+        """Return for how long the store has not answered; None: it never did."""
+        return None if self.last_contact is None else round(self.clock() - self.last_contact, 3)
 
     def problems(self) -> str:
         """Return what the fleet should know, in words; empty: nothing."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from proxy.errors import UpstreamAuth
+from proxy.settings import Vendor
 
 # A key file is looked at again this often, so that rotation needs no restart.
 REREAD_S = 1.0
@@ -86,3 +87,22 @@ def find_credential(
     if api_key_file is not None:
         return FileCredential(api_key_file)
     return FixedCredential(env.get(api_key_env, "")) if api_key_env is not None else None
+
+
+def unusable(
+    vendors: Mapping[str, Vendor], before: Mapping[str, Vendor], env: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the settings of `vendors` that name a key which cannot be had, but for those that
+    are as they were `before`: a key that comes later is not waited for again."""
+    for name, vendor in vendors.items():
+        source = (vendor.api_key_file, vendor.api_key_env)
+        was = before.get(name)
+        if was is not None and source == (was.api_key_file, was.api_key_env):
+            continue
+        credential = find_credential(*source, env)
+        try:
+            if credential is not None:
+                credential.line(0.0)
+        except UpstreamAuth:
+            field = "api_key_file" if vendor.api_key_file is not None else "api_key_env"
+            yield f"vendors.{name}.{field}: names no key that can be used"

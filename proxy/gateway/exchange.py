@@ -182,6 +182,11 @@ class ManagedExchange:
     def wanted(self) -> bool:
         return not self._over
 
+    @property
+    def version_by_label(self) -> str | None:
+        """The id of the version that answers, if a label was asked for."""
+        return self._line.version if self._line.epoch is not None else None
+
     def sending(self, connection: UpstreamConnection) -> None:
         self._upstream = connection
         if self._paused:

@@ -15,7 +15,6 @@ from proxy import events
 from proxy.dialects.base import Asked
 from proxy.errors import (
     CommandError,
-    Draining,
     Overloaded,
     RequestError,
     StoreUnavailable,
@@ -91,8 +90,6 @@ class Gateway:
 
     def admit(self, head: Head) -> Admitted:
         """Let a head through, or raise what it is to be answered with."""
-        if self.draining:
-            raise Draining()
         grant = self._access.identify(head)
         return Admitted(grant, find_dialect(head))
 
@@ -194,6 +191,12 @@ class Gateway:
     def log(self, line: RequestLine, request: Request) -> None:
         """Have the line of a request that ends now written and counted."""
         self._request_log.add(line, request.arrived)
+
+    def older(self) -> int:
+        """Count the requests that asked for a label and are still answered by what it held."""
+        current = self.follower.snapshot.current()
+        versions = (one.version_by_label for one in self._exchanges)
+        return sum(version is not None and version not in current for version in versions)
 
     def over(self, exchange: ManagedExchange) -> None:
         self._exchanges.discard(exchange)

@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from proxy.errors import UpstreamUnreachable
+from proxy.errors import UpstreamUnreachable, WrongDialect
+from proxy.fleet.snapshot import Served
 from proxy.gateway.credential import Credential, find_credential
 from proxy.http.deadlines import Deadlines
 from proxy.http.outbox import Outbox
 from proxy.http.upstream import Origin, Pool
 from proxy.settings import Settings, Vendor
+
+UNKNOWN_VENDOR = "unknown_vendor"
+"""Why a proxy rejects a version: its settings have no vendor of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,14 @@ def _tls(vendor: Vendor) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def unfit(vendors: Mapping[str, Vendor], served: Served) -> str:
+    """Return the code of why `served` could not go to the vendors it names; empty: it could."""
+    if any(target.vendor not in vendors for target in served.targets):
+        return UNKNOWN_VENDOR
+    spoken = vendors[served.targets[0].vendor].dialects
+    return "" if any(dialect in served.dialects for dialect in spoken) else WrongDialect.code
 
 
 def fingerprint(settings: Settings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 # What one read may bring; shared by all connections of a loop, since it is used up at once.
 READ_BYTES = 64 * 1024
 
-# At the end of a shutdown it is looked this often whether apps have read their answers.
-TAKEN_EVERY_S = 0.01
+# In a shutdown it is looked this often what connections still wait for.
+LOOK_EVERY_S = 0.01
+
+# Who is told at the end of a shutdown that it is over has this long to take it.
+TOLD_S = 0.1
 
 
 class Request(msgspec.Struct, gc=False):
@@ -70,7 +73,11 @@ class Gateway(Protocol):
 
 @dataclass(slots=True)
 class Listener:
-    """What all connections of one listener share."""
+    """What all connections of one listener share.
+
+    `leaving`: answers say that their connection closes. `keepalive_s` is how long a connection
+    waits for its next request. `successor`: where connections go once nothing is in flight.
+    """
 
     loop: asyncio.AbstractEventLoop
     gateway: Gateway
@@ -80,15 +87,53 @@ class Listener:
     scratch: memoryview
     connections: set[ServerConnection]
     outbox: Outbox
-    draining: bool = False
+    leaving: bool = False
+    keepalive_s: float = field(init=False)
+    successor: Listener | None = None
 
-    async def wait_until_taken(self, deadline: float) -> None:
-        """Wait until the apps have taken all that was written, or until `deadline`.
+    def __post_init__(self) -> None:
+        self.keepalive_s = self.timeouts.keepalive_s
+
+    def shorten(self, keepalive_s: float) -> None:
+        """Close connections that were idle for `keepalive_s`, now and from now on."""
+        less_s, self.keepalive_s = self.keepalive_s - keepalive_s, keepalive_s
+        for connection in list(self.connections):
+            connection.wait_less(less_s)
+
+    def hand_to(self, successor: Listener) -> None:
+        """Let `successor` have every connection, as soon as it has no request in flight."""
+        self.successor = successor
+        for connection in list(self.connections):
+            connection.move()
+
+    def passed_on(self, connection: ServerConnection) -> Listener:
+        """Return the successor, which has `connection` from now on."""
+        assert self.successor is not None
+        self.connections.discard(connection)
+        self.deadlines.remove(connection)
+        self.successor.connections.add(connection)
+        self.successor.deadlines.add(connection)
+        return self.successor
+
+    async def wait_until_left(self, deadline: float) -> None:
+        """Wait until the apps have taken all that was written and close or wait for nothing, or
+        until `deadline`.
 
         An answer is over for the gateway while its last bytes are still on their way.
         """
         # No event tells: a transport says when it holds little again, not when it holds nothing.
-        while any(one.holds_bytes for one in self.connections):
+        while any(one.is_engaged for one in self.connections):
             if self.loop.time() >= deadline:
                 return
-            await asyncio.sleep(TAKEN_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def give_up(self) -> None:
+        """Tell whoever is still sending a request that it comes too late."""
+        told = [connection.give_up() for connection in list(self.connections)]
+        if any(told):
+            await asyncio.sleep(TOLD_S)
+
+    def abort(self) -> None:
+        """Break every connection."""
+        for connection in list(self.connections):
+            connection.abort()

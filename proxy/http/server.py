@@ -24,6 +24,7 @@ from proxy.errors import (
 from proxy.http.answer import CONTINUE, LAST_CHUNK, chunk, framing
 from proxy.http.deadlines import NEVER
 from proxy.http.head import Head, Headers, check_head, check_size
+from proxy.http.leaving import Leaving
 from proxy.http.listener import Exchange, Gateway, Listener, Request
 
 # From here on a body is read into place; below, the parser's copy is cheaper than a new parser.
@@ -34,7 +35,7 @@ IN_PLACE_BYTES = 32 * 1024
 LINGER_S = 5.0
 
 
-class ServerConnection(asyncio.BufferedProtocol):
+class ServerConnection(Leaving, asyncio.BufferedProtocol):
     """One connection from an app. Methods under "answer" are for the exchange that is active."""
 
     def __init__(self, listener: Listener) -> None:
@@ -67,17 +68,17 @@ class ServerConnection(asyncio.BufferedProtocol):
         # A cast: uvloop's transports do not register as asyncio's.
         self._transport = transport = cast(asyncio.Transport, transport)
         shared = self._listener
-        if len(shared.connections) >= shared.limits.connections or shared.draining:
+        if len(shared.connections) >= shared.limits.connections:
             self._deaf = True
             transport.abort()
             return
         transport.set_write_buffer_limits(high=shared.limits.buffer_bytes)
         shared.connections.add(self)
         shared.deadlines.add(self)
-        self.deadline = shared.loop.time() + shared.timeouts.keepalive_s
+        self.deadline = shared.loop.time() + shared.keepalive_s
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._deaf and (self._in_head or self._head is not None):
+        if not self._deaf and self.is_reading:
             self._queue.append(self._unfinished(None))
         self._deaf = True
         self._listener.connections.discard(self)
@@ -108,7 +109,7 @@ class ServerConnection(asyncio.BufferedProtocol):
         elif self._queue:
             self._serve()
         elif not self._deaf:
-            self.deadline = self._listener.loop.time() + self._listener.timeouts.keepalive_s
+            self.deadline = self._listener.loop.time() + self._listener.keepalive_s
 
     def get_buffer(self, size_hint: int) -> memoryview:
         return self._listener.scratch if self._place is None else self._place
@@ -124,8 +125,10 @@ class ServerConnection(asyncio.BufferedProtocol):
             self._active.expire(now)
         elif self._head is not None:
             self._fail(RequestTimeout())
+        elif self.is_idle:
+            self.close_gently()
         else:
-            # Idle, lingering, or a head that does not come to an end: nothing could be answered.
+            # Lingering, or a head that does not come to an end: nothing could be answered.
             if self._in_head and not self._deaf:
                 self._queue.append(self._unfinished(RequestTimeout()))
                 self._deaf = True
@@ -303,7 +306,7 @@ class ServerConnection(asyncio.BufferedProtocol):
             self._pace()
 
     def _begin(self, gateway: Gateway, request: Request) -> None:
-        self._keep_alive = request.head.keep_alive and not self._listener.draining
+        self._keep_alive = request.head.keep_alive
         self._chunked = request.head.version == "1.1"
         exchange = gateway.begin(self, request)
         if self._busy:
@@ -320,7 +323,7 @@ class ServerConnection(asyncio.BufferedProtocol):
     def start(self, status_line: bytes, headers: bytes, length: int | None) -> None:
         """Write the head of the answer. `length` None: the body is chunked, or ends the connection
         with HTTP/1.0."""
-        if length is None and not self._chunked:
+        if (length is None and not self._chunked) or (self._listener.leaving and self.is_last):
             self._keep_alive = False
         end = framing(
             length,
@@ -352,12 +355,14 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._busy, self._active = False, None
         if self._deaf and not self._queue and not self._keep_alive:
             self._linger()
-        elif not self._keep_alive or self._listener.draining:
+        elif not self._keep_alive:
             self._deaf = True
             self.write_out()
             self._transport.close()
         else:
-            self.deadline = self._listener.loop.time() + self._listener.timeouts.keepalive_s
+            if self._listener.successor is not None:
+                self.move()
+            self.deadline = self._listener.loop.time() + self._listener.keepalive_s
 
     def next(self) -> None:
         """Serve what was pipelined behind the answer that just ended."""
@@ -382,14 +387,3 @@ class ServerConnection(asyncio.BufferedProtocol):
         self.deadline = self._listener.loop.time() + LINGER_S
         if self._transport.can_write_eof():
             self._transport.write_eof()
-
-    @property
-    def holds_bytes(self) -> bool:
-        """Whether something that was written is still to be taken by the app."""
-        return bool(self._out) or self._transport.get_write_buffer_size() > 0
-
-    def close_idle(self) -> None:
-        """Close unless a request is being read or answered."""
-        if not self._busy and not self._in_head and self._head is None:
-            self._deaf = True
-            self._transport.close()

@@ -83,7 +83,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._parser: Any = httptools.HttpResponseParser(self)
         self._call: Call | None = None
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._framing_bytes = 0
         self._head: AnswerHead | None = None
         self._informational = 0
         self._ended = False
@@ -94,7 +94,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     # --- use by an exchange
 
     def send(self, call: Call, head: bytes, body: Sequence[Buffer], size: int) -> None:
-        self._call, self._head, self._head_bytes, self._ended = call, None, 0, False
+        self._call, self._head, self._framing_bytes, self._ended = call, None, 0, False
         self._informational = 0
         self.deadline = NEVER
         call.sending(self)
@@ -168,6 +168,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._reusable = False
             self._transport.abort()
             return
+        self._framing_bytes += count
         try:
             self._parser.feed_data(self._pool.scratch[:count])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -180,8 +181,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if self._ended:
             self._release(call)
         else:
-            self._head_bytes += count if self._head is None else 0
-            if self._head_bytes > self._pool.limits.upstream_head_bytes:
+            if self._framing_bytes > self._pool.limits.upstream_head_bytes:
                 self._break(UpstreamProtocol())
                 return
             call.flush()
@@ -221,6 +221,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._call.answered(self._head)
 
     def on_body(self, data: bytes) -> None:
+        # What comes without any body, be it a head, a chunk's extension or trailers, is bounded.
+        self._framing_bytes = 0
         if self._call is not None and self._head is not None and not self._ended:
             self._call.received(data)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from io import RawIOBase
 
 import msgspec
@@ -27,12 +28,15 @@ _RETRY_S = 0.01
 class LogSink:
     """Collects lines on the event loop's thread and writes them in batches on its own.
 
-    `dropped` counts the lines that were lost, because the reader is slow or gone.
+    `most_lines` may wait. `dropped` counts those that were lost, because the reader is slow or
+    gone. Where several processes write to one file, `whole_bytes` is what a single write brings
+    there in one piece: no line that is shorter is mixed with another process's.
     """
 
-    def __init__(self, file: RawIOBase, *, most_lines: int) -> None:
+    def __init__(self, file: RawIOBase, *, most_lines: int, whole_bytes: int | None = None) -> None:
         self._file = file
-        self._most = most_lines
+        self._whole_bytes = whole_bytes
+        self.most_lines = most_lines
         self._lines: list[bytes] = []
         self._writing: list[bytes] = []
         self._dropped = 0
@@ -50,7 +54,7 @@ class LogSink:
 
     def write(self, line: bytes) -> None:
         """Queue one line, given with its line end."""
-        if len(self._lines) >= self._most:
+        if len(self._lines) >= self.most_lines:
             self._dropped += 1
             self.dropped += 1
             return
@@ -85,7 +89,8 @@ class LogSink:
                 if not self._writing:
                     return
                 batch = list(self._writing)
-            self._write_out(b"".join(batch))
+            for piece in pieces(batch, self._whole_bytes):
+                self._write_out(piece)
             with self._wake:
                 del self._writing[: len(batch)]
                 self._wake.notify_all()
@@ -112,3 +117,17 @@ class LogSink:
             self._closing = True
             self._wake.notify_all()
         self._thread.join(timeout_s)
+
+
+def pieces(lines: Sequence[bytes], whole_bytes: int | None) -> Iterator[bytes]:
+    """Join lines to pieces of at most `whole_bytes`, and of one line where that is longer."""
+    if whole_bytes is None:
+        yield b"".join(lines)
+        return
+    piece = b""
+    for line in lines:
+        if piece and len(piece) + len(line) > whole_bytes:
+            yield piece
+            piece = b""
+        piece += line
+    yield piece

@@ -22,7 +22,10 @@ OTHER: Series = ("other", "other", "other", 0)
 
 @dataclass(slots=True)
 class Stats:
+    """`loop_lag_s` is how late the event loop came to a timer, at worst, of late."""
+
     in_flight: int = 0
+    loop_lag_s: float = 0.0
     requests: Counter[Series] = field(default_factory=Counter)
 
     def count(self, line: RequestLine) -> None:
@@ -33,6 +36,8 @@ class Stats:
 
     def lines(self) -> Iterator[str]:
         """Yield the counters in Prometheus' text format."""
+        yield "# TYPE proxy_loop_lag_seconds gauge"
+        yield f"proxy_loop_lag_seconds {self.loop_lag_s:.3f}"
         yield "# TYPE proxy_requests_in_flight gauge"
         yield f"proxy_requests_in_flight {self.in_flight}"
         yield "# TYPE proxy_requests_total counter"

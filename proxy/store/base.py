@@ -20,8 +20,10 @@ from proxy.versions.record import (
     Kind,
     Member,
     Meta,
+    Pin,
     PinKey,
     Pins,
+    Question,
     Registered,
     Version,
     VersionInfo,
@@ -29,6 +31,16 @@ from proxy.versions.record import (
 
 # A lease is renewed every second; a proxy that was silent for this long is not live any more.
 LEASE_S = 5.0
+# A proxy that fell silent without leaving may still be serving: it is missed for this long.
+MISSED_S = 600.0
+
+# Whoever asks waits for seconds; whoever connects later may still answer.
+QUESTION_S = 30.0
+# So many questions are kept at once; the oldest makes room. Operators are few.
+MOST_QUESTIONS = 16
+# A question names versions; an answer may hold one, as JSON text.
+MAX_QUESTION_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,15 @@ class Swapped:
     replayed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """How the store could lose what it was given. `refused`: it is not used like that."""
+
+    message: str
+    hint: str = ""
+    refused: bool = False
+
+
 class Store(Protocol):
     async def register(self, new: NewVersion, operation: str) -> Registered:
         """Keep `new` under the model's next number, or return the version that has its digest.
@@ -133,6 +154,30 @@ class Store(Protocol):
         no revoked version (`Revoked`). A change to what the label already holds is none: no
         event, no new epoch. Otherwise the epoch grows by one for the whole order, every changed
         pin carries it, and each change appends one event.
+
+        Where the fleet is ahead of the store (`floor` above its epoch), a change to what the
+        label already holds is one all the same, and no freeze and no revocation stands in its
+        way: the pin is written again, above every epoch that a proxy has seen. Neither stops a
+        change of kind `repair`, which puts back what the store lost.
+        """
+
+    async def restore(self, version: Version, *, by: str, operation: str) -> Registered:
+        """Keep a version that was lost under the number, the id and the digest that it had.
+
+        What is missing of it is written, bytes, metadata and index, and bytes that do not have the
+        digest are replaced; metadata that is there stays as it is, and the model's next number lies
+        above. `created` says whether anything was written; a `restore` event is appended then.
+        Raises `VersionConflict` if the number, the id or the digest belongs to another version,
+        and `VersionCorrupt` if the content does not have the digest.
+        """
+
+    async def record(self, pin: Pin, *, by: str, operation: str) -> Event:
+        """Write a pin that was set by hand into the history, as the label holds it now.
+
+        The event is of kind `record` and has the pin's own epoch and operation; the version counts
+        as held by the label from then on, and the store's epoch is at least the pin's. Doing so
+        twice gives the first event. Raises `Conflict` if the label holds another pin, and
+        `UnknownVersion` if its version is not registered under its digest.
         """
 
     async def history(self, model: str, limit: int = 1000) -> list[Event]:
@@ -149,14 +194,28 @@ class Store(Protocol):
     async def report(self, member: Member) -> None:
         """Keep a proxy's lease for `LEASE_S` seconds, with what it serves."""
 
-    async def leave(self, name: str) -> None:
-        """Drop a proxy's lease. Dropping one that is not there is not an error."""
+    async def leave(self, key: str) -> None:
+        """Drop the lease of the member with this key. Dropping one that is not there is not an
+        error."""
 
     async def members(self) -> list[Member]:
-        """Return the proxies with a live lease, by name."""
+        """Return the proxies that reported in the last `MISSED_S` seconds and did not leave, by
+        name and instance. Those whose lease has run out are not `live`."""
+
+    async def ask(self, question: Question) -> None:
+        """Put a question to the fleet: for `QUESTION_S` seconds it is in what `watch` yields, at
+        once for those who watch. Raises `InvalidArgument` for one that is too large."""
+
+    async def answer(self, question: str, member: str, body: bytes) -> None:
+        """Answer the question with this id as the member with this key; kept for `QUESTION_S`.
+        The last answer of a member counts. Raises `InvalidArgument` for one that is too large."""
+
+    async def answers(self, question: str) -> dict[str, bytes]:
+        """Return the answers to a question, by the member's key; empty if there are none."""
 
     def watch(self, held: Collection[PinKey]) -> AsyncGenerator[Pins, None]:
-        """Yield the pins: once at the start, soon after each change, and at least every second.
+        """Yield the pins, with what the fleet is asked: once at the start, soon after each change,
+        and at least every second.
 
         Every yield is a fresh read, so it also tells that the store was there. `held` is read at
         each poll: pins in it are noticed even when they were written by hand. Ends only by an
@@ -165,6 +224,10 @@ class Store(Protocol):
 
     async def ping(self) -> str:
         """Return one line that describes the store and its version, without any credential."""
+
+    async def weaknesses(self) -> list[Weakness]:
+        """Return how the store could lose versions or pins, as far as it lets itself be asked,
+        worst first; empty if nothing is known."""
 
     async def close(self) -> None:
         """Release connections and files. The store is not used afterwards."""

@@ -9,7 +9,7 @@ Numbers may be spelled as strings: Lua would write large ones with an exponent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -18,10 +18,27 @@ import msgspec
 
 from proxy.errors import InvalidArgument, StoreUnsafe
 from proxy.store.base import Change, Moved, NewVersion, Order, Swapped
-from proxy.versions.record import Event, Kind, Member, Meta, Registered, VersionInfo
+from proxy.versions.record import (
+    Event,
+    Kind,
+    Member,
+    Meta,
+    Pin,
+    Registered,
+    Version,
+    VersionInfo,
+)
 
 # How long a repeated operation is recognised: longer than anybody comes back to a lost command.
 OPERATION_TTL_S = 7 * 24 * 3600
+
+# A pin is looked for among this many of its model's latest events before it is recorded: as many
+# as a history shows unless asked for more. In Redis everybody waits meanwhile, some milliseconds.
+RECORDED_AMONG = 1000
+
+# What reading JSON can fail with: text that is not UTF-8, and brackets in thousands, have errors of
+# their own.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _T = TypeVar("_T")
 
@@ -82,7 +99,7 @@ class SwapResult:
 
 
 @dataclass(frozen=True, slots=True)
-class FreezeResult:
+class EventResult:
     scope: str
     event: dict[str, str]
 
@@ -100,6 +117,15 @@ def freeze_scope(model: str, frozen: bool) -> str:
     return f"{_freeze_kind(frozen)} {model}"
 
 
+def restore_scope(info: VersionInfo) -> str:
+    return f"restore {info.id} {info.digest}"
+
+
+def record_scope(pin: Pin) -> str:
+    """Name the pin, but for its operation, in which people may have written anything."""
+    return f"record {pin.model}:{pin.label} {pin.epoch} {pin.id}"
+
+
 def _freeze_kind(frozen: bool) -> Kind:
     return Kind.FREEZE if frozen else Kind.UNFREEZE
 
@@ -108,6 +134,27 @@ def freeze_fields(frozen: bool, *, by: str, reason: str, operation: str) -> dict
     """Return the fields of the event, but for the epoch and the time: the store adds them."""
     fields = {"kind": _freeze_kind(frozen).value, "by": by, "operation": operation}
     return {**fields, "reason": reason} if reason else fields
+
+
+def restore_fields(info: VersionInfo, *, by: str, operation: str) -> dict[str, str]:
+    """Return the fields of the event, but for the epoch and the time: the store adds them."""
+    fields = {"kind": Kind.RESTORE.value, "by": by, "operation": operation}
+    return {**fields, "version": info.id, "digest": info.digest}
+
+
+def record_fields(pin: Pin, *, by: str) -> dict[str, str]:
+    """Return the fields of the event, but for what the label held before and the time: the store
+    adds them. The operation is the pin's: by that the pin is found to be recorded."""
+    return {
+        "kind": Kind.RECORD.value,
+        "epoch": str(pin.epoch),
+        "by": by,
+        "operation": pin.operation,
+        "label": pin.label,
+        "version": pin.id,
+        "digest": pin.digest,
+        "reason": "set by hand",
+    }
 
 
 def first_result(text: str, scope: str, kind: type[_T]) -> _T:
@@ -127,6 +174,17 @@ def other_scope() -> InvalidArgument:
 
 def meta_fields(meta: Meta) -> dict[str, Any]:
     return {name: value for name, value in asdict(meta).items() if value is not None}
+
+
+def kept_from(version: Version) -> Kept:
+    """Return what is kept beside the bytes of a version that was registered before.
+
+    Raises `InvalidArgument` if its time is none.
+    """
+    info = version.info
+    meta = meta_fields(info.meta)
+    size = len(version.content)
+    return Kept(id=info.id, digest=info.digest, at_ms=milliseconds(info.at), bytes=size, **meta)
 
 
 def event_fields(
@@ -184,12 +242,16 @@ def own_event(model: str, fields: Mapping[str, str]) -> Event:
     return event
 
 
-def member_from(text: str | bytes, age_s: float) -> Member | None:
+def member_from(text: str | bytes, age_s: float, live: bool) -> Member | None:
     """Read a lease; None if another release wrote it in a way that cannot be read."""
     try:
-        return replace(msgspec.json.decode(text, type=Member), age_s=age_s)
-    except msgspec.MsgspecError:
+        return replace(msgspec.json.decode(text, type=Member), age_s=age_s, live=live)
+    except UNREADABLE:
         return None
+
+
+def in_order(members: Iterable[Member]) -> list[Member]:
+    return sorted(members, key=lambda member: (member.name, member.instance))
 
 
 def encode(value: Any) -> str:
@@ -200,7 +262,7 @@ def decode(text: str | bytes, kind: type[_T]) -> _T:
     """Read what a store kept. Raises `StoreUnsafe` if it was overwritten by something else."""
     try:
         return msgspec.json.decode(text, type=kind, strict=False)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         raise _unreadable() from None
 
 
@@ -215,3 +277,20 @@ def rfc3339(at_ms: int) -> str:
     """Return a time in milliseconds since 1970 as `2026-11-23T14:18:00.000Z`."""
     at = datetime.fromtimestamp(at_ms // 1000, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def milliseconds(at: str) -> int:
+    """Read what `rfc3339` wrote. Raises `InvalidArgument` if it is something else."""
+    try:
+        moment = datetime.fromisoformat(at)
+        since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, TypeError):  # TypeError: it has no time zone
+        raise _no_time() from None
+    at_ms = round(since.total_seconds() * 1000)
+    if at_ms < 0 or rfc3339(at_ms) != at:
+        raise _no_time()
+    return at_ms
+
+
+def _no_time() -> InvalidArgument:
+    return InvalidArgument("a time is written as in 2026-11-23T14:18:00.000Z")

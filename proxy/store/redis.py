@@ -1,29 +1,40 @@
 """The store in Redis or Valkey: for a fleet. What a pin, a registration or a freeze does, one Lua
-script does as a whole; `redis_keys` says what is kept where."""
+script does as a whole; `redis_keys` says what is kept where, `redis_fleet` is about the proxies."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Collection, Iterable
-from dataclasses import asdict
-from importlib import resources
-from typing import Any
+from collections.abc import AsyncGenerator, Collection
 
-from proxy.errors import StoreUnavailable, StoreUnsafe, VersionConflict
+from proxy.errors import StoreUnavailable, StoreUnsafe
 from proxy.store import records, rules
-from proxy.store.base import LEASE_S, Change, NewVersion, Order, Swapped
-from proxy.store.pin_text import MAX_EPOCH, assemble
-from proxy.store.records import OPERATION_TTL_S, FreezeResult, Kept, RegisterResult, SwapResult
+from proxy.store import redis_results as results
+from proxy.store.base import (
+    LEASE_S,
+    MISSED_S,
+    QUESTION_S,
+    NewVersion,
+    Order,
+    Swapped,
+    Weakness,
+)
+from proxy.store.pin_text import assemble
+from proxy.store.records import OPERATION_TTL_S, RECORDED_AMONG, Kept
+from proxy.store.redis_fit import parse_info, unasked, weaknesses
+from proxy.store.redis_fleet import RedisFleet
 from proxy.store.redis_keys import Keys, listed
-from proxy.store.redis_link import DEADLINE_S, Command, Link, Source, foreign, parse_info
+from proxy.store.redis_link import DEADLINE_S, Link, Source
+from proxy.store.redis_scripts import Scripts, number_in, order_text
 from proxy.store.redis_watch import watch
-from proxy.versions.names import split_id
 from proxy.versions.record import (
+    PIN_KINDS,
     Event,
     Guards,
     Member,
+    Pin,
     PinKey,
     Pins,
+    Question,
     Registered,
     Version,
     VersionInfo,
@@ -31,8 +42,11 @@ from proxy.versions.record import (
 
 # A read is repeated only when a label was pinned for the first time during it.
 _READS = 10
-# Names of lapsed leases are kept, so that people can see who is missing, until they pile up.
-_LAPSED_KEPT = 64
+
+# Kinds of keys, in the order in which the scripts take them.
+_REGISTERED = ("seq", "versions", "meta", "digests", "short", "history")
+_PINNED = ("versions", "meta", "held", "revoked", "frozen", "history")
+_RECORDED = ("versions", "meta", "held", "history")
 
 
 class RedisStore:
@@ -45,13 +59,21 @@ class RedisStore:
         namespace: str = "proxy",
         deadline_s: float = DEADLINE_S,
         lease_s: float = LEASE_S,
+        missed_s: float = MISSED_S,
+        question_s: float = QUESTION_S,
     ) -> None:
         self._keys = Keys(namespace)
         self._source = source
         self._link = Link(source, deadline_s=deadline_s)
-        self._lease_ms = int(lease_s * 1000)
-        lua = {name: _script(name) for name in ("prelude", "register", "pin", "freeze", "forget")}
-        self._lua = {name: lua["prelude"] + text for name, text in lua.items()}
+        self._scripts = Scripts(self._link)
+        self._fleet = RedisFleet(
+            self._link,
+            self._keys,
+            self._scripts,
+            lease_s=lease_s,
+            missed_s=missed_s,
+            question_s=question_s,
+        )
 
     def __repr__(self) -> str:
         return f"RedisStore({self._source.where!r})"
@@ -59,25 +81,19 @@ class RedisStore:
     async def register(self, new: NewVersion, operation: str) -> Registered:
         rules.check_new(new, operation)
         scope = records.register_scope(new)
-        kinds = ("seq", "versions", "meta", "digests", "short", "history")
-        keys = [
-            self._keys.operation(operation),
-            *(self._keys.of_model(kind, new.model) for kind in kinds),
-            self._keys.models,
-            self._keys.epoch,
-        ]
+        keys = self._version_keys(new.model, operation)
         meta = json.dumps(records.meta_fields(new.meta))
         arguments = (scope, operation, new.model, new.digest, new.content, meta, OPERATION_TTL_S)
-        answer = await self._change("register", operation, keys, arguments)
-        return _registered(new.model, answer)
+        answer = await self._scripts.change("register", operation, keys, arguments)
+        return results.registered(new.model, answer)
 
     async def models(self) -> list[str]:
         (names,) = await self._link.ask(("SMEMBERS", self._keys.models))
-        return sorted(map(_text, names))
+        return sorted(map(results.text, names))
 
     async def versions(self, model: str) -> list[VersionInfo]:
         (found,) = await self._link.ask(("HGETALL", self._keys.of_model("meta", model)))
-        kept = {int(_text(number)): meta for number, meta in _pairs(found)}
+        kept = {int(results.text(number)): meta for number, meta in results.pairs(found)}
         return [
             records.decode(meta, Kept).info(model, number) for number, meta in sorted(kept.items())
         ]
@@ -110,25 +126,50 @@ class RedisStore:
         # A pin that was set by hand may be above the epoch, on a label that this order leaves be.
         known = (await self.pins()).epoch
         models = sorted({change.model for change in order.changes})
-        kinds = ("versions", "meta", "held", "revoked", "frozen", "history")
         keys = [
             self._keys.operation(order.operation),
             self._keys.epoch,
             self._keys.pinned,
-            *(self._keys.of_model(kind, model) for model in models for kind in kinds),
+            *(self._keys.of_model(kind, model) for model in models for kind in _PINNED),
             *(self._keys.pin((change.model, change.label)) for change in order.changes),
         ]
-        arguments = (_order(order, models, known), OPERATION_TTL_S, self._keys.changes)
-        answer = await self._change("pin", order.operation, keys, arguments)
-        return _swapped(order, answer)
+        arguments = (order_text(order, models, known), OPERATION_TTL_S, self._keys.changes)
+        answer = await self._scripts.change("pin", order.operation, keys, arguments)
+        return results.swapped(order, answer)
+
+    async def restore(self, version: Version, *, by: str, operation: str) -> Registered:
+        rules.check_restored(version, by, operation)
+        info, kept = version.info, records.kept_from(version)
+        event = records.restore_fields(info, by=by, operation=operation)
+        keys = self._version_keys(info.model, operation)
+        scope, names = records.restore_scope(info), (info.model, info.number, info.digest)
+        meta, event_text = records.encode(kept), records.encode(event)
+        arguments = (scope, *names, version.content, meta, event_text, OPERATION_TTL_S)
+        answer = await self._scripts.change("restore", operation, keys, arguments)
+        return results.restored(version, answer)
+
+    async def record(self, pin: Pin, *, by: str, operation: str) -> Event:
+        rules.check_recorded(pin, by, operation)
+        keys = [
+            self._keys.operation(operation),
+            self._keys.epoch,
+            self._keys.pinned,
+            self._keys.pin((pin.model, pin.label)),
+            *(self._keys.of_model(kind, pin.model) for kind in _RECORDED),
+        ]
+        scope, event = records.record_scope(pin), records.encode(records.record_fields(pin, by=by))
+        among = (records.encode(sorted(PIN_KINDS)), RECORDED_AMONG)
+        asked = (scope, pin.model, number_in(pin.id), event, *among)
+        arguments = (*asked, OPERATION_TTL_S, self._keys.changes)
+        answer = await self._scripts.change("record", operation, keys, arguments)
+        return results.recorded(pin, answer)
 
     async def history(self, model: str, limit: int = 1000) -> list[Event]:
         if limit < 1:
             return []
         stream = self._keys.of_model("history", model)
         (entries,) = await self._link.ask(("XREVRANGE", stream, "+", "-", "COUNT", limit))
-        fields = ({_text(k): _text(v) for k, v in _pairs(entry[1])} for entry in entries)
-        found = (records.event_from(model, each) for each in fields)
+        found = (records.event_from(model, results.fields(entry[1])) for entry in entries)
         return [event for event in found if event is not None]
 
     async def freeze(
@@ -144,51 +185,48 @@ class RedisStore:
             self._keys.epoch,
         ]
         arguments = (scope, "1" if frozen else "0", json.dumps(event), OPERATION_TTL_S)
-        answer = await self._change("freeze", operation, keys, arguments)
-        return records.own_event(model, records.decode(answer[1], FreezeResult).event)
+        answer = await self._scripts.change("freeze", operation, keys, arguments)
+        return results.event(model, answer)
 
     async def guards(self, model: str) -> Guards:
         frozen, revoked = await self._link.ask(
             ("GET", self._keys.of_model("frozen", model)),
             ("HGETALL", self._keys.of_model("revoked", model)),
         )
-        reasons = {_text(id): _text(reason) for id, reason in _pairs(revoked)}
-        return Guards(frozen is not None, _text(frozen or b""), reasons)
+        reasons = {results.text(id): results.text(reason) for id, reason in results.pairs(revoked)}
+        return Guards(frozen is not None, results.text(frozen or b""), reasons)
 
     async def report(self, member: Member) -> None:
-        rules.check_text(member.name)
-        lease = self._keys.member(member.name)
-        await self._link.ask(
-            ("SET", lease, records.encode(member), "PX", self._lease_ms),
-            ("SADD", self._keys.members, member.name),
-        )
+        await self._fleet.report(member)
 
-    async def leave(self, name: str) -> None:
-        rules.check_text(name)
-        await self._link.ask(("DEL", self._keys.member(name)), ("SREM", self._keys.members, name))
+    async def leave(self, key: str) -> None:
+        await self._fleet.leave(key)
 
     async def members(self) -> list[Member]:
-        (found,) = await self._link.ask(("SMEMBERS", self._keys.members))
-        names = sorted(map(_text, found))
-        if not names:
-            return []
-        leases = [self._keys.member(name) for name in names]
-        texts, *left_ms = await self._link.ask(
-            ("MGET", *leases), *(("PTTL", lease) for lease in leases)
-        )
-        await self._forget([name for name, text in zip(names, texts, strict=True) if text is None])
-        live = (
-            records.member_from(text, max(0, self._lease_ms - left) / 1000)
-            for text, left in zip(texts, left_ms, strict=True)
-            if text is not None
-        )
-        return [member for member in live if member is not None]
+        return await self._fleet.members()
+
+    async def ask(self, question: Question) -> None:
+        await self._fleet.ask(question)
+
+    async def answer(self, question: str, member: str, body: bytes) -> None:
+        await self._fleet.answer(question, member, body)
+
+    async def answers(self, question: str) -> dict[str, bytes]:
+        return await self._fleet.answers(question)
 
     def watch(self, held: Collection[PinKey]) -> AsyncGenerator[Pins, None]:
         return watch(self._source.make, self._keys, held)
 
     async def ping(self) -> str:
         return f"{await self._server()} at {self._source.where}"
+
+    async def weaknesses(self) -> list[Weakness]:
+        try:
+            (text,) = await self._link.ask(("INFO",))
+        except (StoreUnavailable, StoreUnsafe):  # perhaps it may only not be asked this
+            await self._link.ask(("PING",))
+            return [unasked()]
+        return weaknesses(parse_info(text))
 
     async def close(self) -> None:
         await self._link.close()
@@ -204,86 +242,11 @@ class RedisStore:
             return f"valkey {found['valkey_version']}"
         return f"redis {found.get('redis_version', '')}".rstrip()
 
-    async def _forget(self, lapsed: list[str]) -> None:
-        if len(lapsed) > _LAPSED_KEPT:
-            keys = [self._keys.members, *map(self._keys.member, lapsed)]
-            await self._link.ask(self._eval("forget", keys, lapsed))
-
-    async def _change(
-        self, script: str, operation: str, keys: list[str], arguments: Iterable[str | bytes | int]
-    ) -> list[Any]:
-        """Run a script that writes. Returns its answer if that is no refusal that all share."""
-        answer = await self._link.change(operation, self._eval(script, keys, arguments))
-        code = _text(answer[0])
-        if code == "FOREIGN":
-            raise foreign()
-        if code == "OTHER_SCOPE":
-            raise records.other_scope()
-        return [code, *answer[1:]]
-
-    def _eval(
-        self, script: str, keys: list[str], arguments: Iterable[str | bytes | int]
-    ) -> Command:
-        """EVAL, not EVALSHA: a restarted server has forgotten every script that it knew."""
-        return ("EVAL", self._lua[script], len(keys), *keys, *arguments)
-
-
-def _script(name: str) -> str:
-    return resources.files(__package__).joinpath("lua", f"{name}.lua").read_text("utf-8")
-
-
-def _registered(model: str, answer: list[Any]) -> Registered:
-    match answer[0]:
-        case "CREATED" | "REPLAY":
-            return records.decode(answer[1], RegisterResult).registered(model)
-        case "EXISTS":
-            kept = records.decode(answer[2], Kept)
-            return Registered(kept.info(model, int(answer[1])), created=False)
-        case "OTHER_BYTES":
-            raise VersionConflict("the store holds other bytes under this version's digest")
-    raise StoreUnsafe("the store lost a part of this version", hint="see proxyctl check")
-
-
-def _order(order: Order, models: list[str], known: int) -> str:
-    """Write an order the way `pin.lua` reads it: without nulls and large numbers."""
-    return json.dumps(
-        {
-            "scope": records.swap_scope(order),
-            "operation": order.operation,
-            "by": order.by,
-            "reason": order.reason,
-            "known": str(known),
-            "floor": str(max(0, min(order.floor, MAX_EPOCH))),
-            "models": len(models),
-            "changes": [_change(change, models) for change in order.changes],
-        }
-    )
-
-
-def _change(change: Change, models: list[str]) -> dict[str, Any]:
-    fields = asdict(change)
-    expect, parts = fields.pop("expect"), split_id(change.id)
-    if expect is not None:
-        fields["expect"] = expect["id"] or ""
-    number = parts[1].number if parts else 0
-    return {**fields, "of": models.index(change.model) + 1, "number": str(number)}
-
-
-def _swapped(order: Order, answer: list[Any]) -> Swapped:
-    if answer[0] in ("SWAPPED", "REPLAY"):
-        result = records.decode(answer[1], SwapResult)
-        return result.swapped(replayed=answer[0] == "REPLAY")
-    change = order.changes[int(answer[1]) - 1]
-    current = _text(answer[2]) if len(answer) > 2 else ""
-    raise rules.refusal(answer[0], change, current or None)
-
-
-def _text(value: Any) -> str:
-    return bytes(value).decode(errors="replace")
-
-
-def _pairs(value: Any) -> list[tuple[Any, Any]]:
-    """Read names and values, whichever way the protocol's version delivers them."""
-    if isinstance(value, dict):
-        return list(value.items())
-    return list(zip(value[::2], value[1::2], strict=True))
+    def _version_keys(self, model: str, operation: str) -> list[str]:
+        """Return the keys of what a version is made of, in the order of the scripts."""
+        return [
+            self._keys.operation(operation),
+            *(self._keys.of_model(kind, model) for kind in _REGISTERED),
+            self._keys.models,
+            self._keys.epoch,
+        ]

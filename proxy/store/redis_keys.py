@@ -44,9 +44,14 @@ class Keys:
         return self.named("members")
 
     @property
+    def questions(self) -> str:
+        """What the fleet is asked; see `question_text`."""
+        return self.named("questions")
+
+    @property
     def changes(self) -> str:
-        """The channel on which every swap is announced. It has the namespace's tag as well, for
-        the sake of access rules that go by pattern."""
+        """The channel on which every swap and every question is announced. It has the namespace's
+        tag as well, for the sake of access rules that go by pattern."""
         return self.named("changes")
 
     def pin(self, key: PinKey) -> str:
@@ -59,8 +64,12 @@ class Keys:
     def operation(self, operation: str) -> str:
         return self.named("op", operation)
 
-    def member(self, name: str) -> str:
-        return self.named("member", name)
+    def member(self, key: str) -> str:
+        return self.named("member", key)
+
+    def answers(self, question: str) -> str:
+        """A hash of answers, by the key of the member that gave them."""
+        return self.named("answers", question)
 
 
 def listed(members: object) -> frozenset[PinKey]:

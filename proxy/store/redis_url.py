@@ -1,10 +1,11 @@
 """Connections to Redis as a URL describes them, with safe settings only.
 
 `redis://[user:password@]host[:port][/db]`, `rediss://…` (TLS, certificates checked),
-`unix:///path/to/socket[?db=0]` and
+`unix:///path/to/socket[?db=0]`,
 `redis+sentinel://[user:password@]host[:port][,host[:port]…]/service[/db]`, where the user and the
-password are for the data servers. `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` may follow as
-a query where TLS is used; behind a sentinel they switch it on.
+password are for the data servers, and `redis+cluster://[user:password@]host[:port][,host[:port]…]`.
+`rediss+sentinel://` and `rediss+cluster://` are the same over TLS. `ssl_ca_certs`, `ssl_certfile`
+and `ssl_keyfile` may follow as a query where TLS is used; behind a sentinel they switch it on.
 
 redis-py would take every setting from the query, the ones that switch off certificate checks or
 switch on retries included. So the URL is read here.
@@ -12,95 +13,117 @@ switch on retries included. So the URL is read here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.crc import key_slot
 from redis.maint_notifications import MaintNotificationsConfig
 
 from proxy.errors import InvalidArgument
-from proxy.store.redis_link import Source
+from proxy.store.redis_keys import Keys
+from proxy.store.redis_link import Source, Wire
+from proxy.store.redis_login import PasswordFile
+from proxy.store.redis_names import NamedConnection, Names
+from proxy.store.redis_seek import (
+    Seek,
+    Server,
+    SoughtConnection,
+    SoughtTlsConnection,
+    owner,
+    primary,
+    seek,
+)
+from proxy.store.redis_tls import FILES, Tls, TlsConnection
 
-_SCHEMES = "sqlite:///, redis://, rediss://, redis+sentinel:// or unix://"
-_TLS_FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+_SCHEMES = (
+    "sqlite:///, redis://, rediss://, redis+sentinel://, redis+cluster:// or unix://;"
+    " rediss+ for TLS"
+)
+_NO_SENTINEL = "none of the store's sentinels answered"
+_NO_NODE = "none of the nodes of the store's cluster answered"
 _PORT = 6379
 _SENTINEL_PORT = 26379
-# Sentinels are asked one after the other: a dead one must leave time for the next.
-_SENTINEL_S = 0.5
-_CONNECT_S = 1.0
+# Half a second is twice around the world. A packet that was lost in a partition is sent again by
+# the kernel after a second only, so a fresh attempt finds a network that is whole again sooner.
+_CONNECT_S = 0.5
+# TLS takes two round trips more, and some arithmetic.
+_TLS_CONNECT_S = 1.0
+
+Options = dict[str, Any]
+_SLOWER: Options = {"socket_connect_timeout": _TLS_CONNECT_S}
 
 
-def source(url: str) -> Source:
+def source(url: str, *, namespace: str = "proxy", password_file: Path | None = None) -> Source:
     """Return the connections that `url` describes. Raises `InvalidArgument`; see `open_store`."""
     parts = _split(url)
+    login = _login(parts, password_file)
     match parts.scheme:
         case "redis" | "rediss":
-            return _server(parts)
+            return _server(parts, login)
         case "unix":
-            return _unix(parts)
-        case "redis+sentinel":
-            return _sentinel(parts)
-        case "redis+cluster":
-            raise InvalidArgument(
-                "redis+cluster:// is not supported yet",
-                hint="all keys share one slot, so one server serves as many proxies",
-            )
+            return _unix(parts, login)
+        case "redis+sentinel" | "rediss+sentinel":
+            return _sentinel(parts, login)
+        case "redis+cluster" | "rediss+cluster":
+            return _cluster(parts, login, key_slot(Keys(namespace).epoch.encode()))
     raise InvalidArgument("the store's URL has an unknown scheme", hint=f"it is {_SCHEMES}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Server:
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-def _server(parts: SplitResult) -> Source:
-    tls = parts.scheme == "rediss"
-    query = _query(parts, _TLS_FILES if tls else frozenset())
+def _server(parts: SplitResult, login: Options) -> Source:
     (server,) = _servers(parts, _PORT, many=False)
     db = _db(parts.path.removeprefix("/"))
-    kind: type[Connection] = SSLConnection if tls else Connection
-    options = {**_safe(), **_login(parts), **(_tls(query) if tls else {})}
-    make = partial(kind, host=server.host, port=server.port, db=db, **options)
-    return Source(make, f"{parts.scheme}://{server}/{db}")
+    make = partial(_plain, _tls(parts), {**_safe(), **login, "db": db, "names": Names()})
+    return Source(partial(make, server), f"{parts.scheme}://{server}/{db}")
 
 
-def _unix(parts: SplitResult) -> Source:
+def _unix(parts: SplitResult, login: Options) -> Source:
     db = _db(_query(parts, frozenset({"db"})).get("db", ""))
     path = unquote(parts.path)
     if not path or "," in parts.netloc.rpartition("@")[2]:
         raise _malformed()
-    options = {**_safe(), **_login(parts)}
-    make = partial(UnixDomainSocketConnection, path=path, db=db, **options)
+    make = partial(UnixDomainSocketConnection, path=path, db=db, **_safe(), **login)
     return Source(make, f"unix://{path}")
 
 
-def _sentinel(parts: SplitResult) -> Source:
-    query = _query(parts, _TLS_FILES)
-    servers = _servers(parts, _SENTINEL_PORT, many=True)
+def _sentinel(parts: SplitResult, login: Options) -> Source:
+    named = _servers(parts, _SENTINEL_PORT, many=True)
     service, _, db = parts.path.removeprefix("/").partition("/")
     if not service:
         raise _malformed()
-    tls = {**_tls(query), "ssl": True} if query else {}
-    asked = {**_safe(), **tls, "socket_timeout": _SENTINEL_S, "socket_connect_timeout": _SENTINEL_S}
-    sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]
-        [(server.host, server.port) for server in servers], sentinel_kwargs=asked
-    )
-    pool: Any = SentinelConnectionPool(  # type: ignore[no-untyped-call]
-        unquote(service), sentinel, db=_db(db), **_login(parts), **_safe(), **tls
-    )
-    where = f"redis+sentinel://{','.join(map(str, servers))}/{service}"
-    return Source(pool.make_connection, where, sentinel.aclose)
+    tls, asking = _tls(parts), {**_safe(), "names": Names()}
+    ask = partial(_plain, tls, asking)
+    find = partial(seek, named, ask, partial(primary, unquote(service)), _NO_SENTINEL)
+    make = partial(_sought, tls, {**asking, **login, "db": _db(db)}, find)
+    return Source(make, f"{parts.scheme}://{_joined(named)}/{service}", seeks=True)
+
+
+def _cluster(parts: SplitResult, login: Options, slot: int) -> Source:
+    named = _servers(parts, _PORT, many=True)
+    if parts.path not in ("", "/", "/0"):
+        raise _malformed()
+    tls, options = _tls(parts), {**_safe(), **login, "names": Names()}
+    find = partial(seek, named, partial(_plain, tls, options), partial(owner, slot), _NO_NODE)
+    make = partial(_sought, tls, options, find)
+    return Source(make, f"{parts.scheme}://{_joined(named)}", seeks=True)
+
+
+def _plain(tls: Tls | None, options: Options, server: Server) -> Wire:
+    """Return a connection to `server`, over TLS where `tls` says how."""
+    if tls is None:
+        return NamedConnection(host=server.host, port=server.port, **options)
+    return TlsConnection(host=server.host, port=server.port, tls=tls, **{**options, **_SLOWER})
+
+
+def _sought(tls: Tls | None, options: Options, find: Seek) -> Wire:
+    """Return a connection to the server that `find` names when it is opened."""
+    if tls is None:
+        return SoughtConnection(find=find, **options)
+    return SoughtTlsConnection(find=find, tls=tls, **{**options, **_SLOWER})
 
 
 def _split(url: str) -> SplitResult:
@@ -114,15 +137,19 @@ def _malformed() -> InvalidArgument:
     return InvalidArgument("the store's URL cannot be read", hint=f"it is {_SCHEMES}")
 
 
-def _servers(parts: SplitResult, port: int, *, many: bool) -> list[_Server]:
+def _servers(parts: SplitResult, port: int, *, many: bool) -> list[Server]:
     hosts = parts.netloc.rpartition("@")[2].split(",")
     if len(hosts) > 1 and not many:
         raise _malformed()
     try:
         each = [urlsplit(f"//{host}") for host in hosts]
-        return [_Server(one.hostname or "localhost", one.port or port) for one in each]
+        return [Server(one.hostname or "localhost", one.port or port) for one in each]
     except ValueError:
         raise _malformed() from None
+
+
+def _joined(servers: list[Server]) -> str:
+    return ",".join(map(str, servers))
 
 
 def _db(text: str) -> int:
@@ -131,8 +158,11 @@ def _db(text: str) -> int:
     return int(text or "0")
 
 
-def _login(parts: SplitResult) -> dict[str, str]:
+def _login(parts: SplitResult, password_file: Path | None) -> Options:
+    """Return how to log in. A password in the URL wins over the file: it is the nearer one."""
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    if password_file is not None and not password:
+        return {"credential_provider": PasswordFile(unquote(user), password_file)}
     given = {"username": unquote(user), "password": unquote(password)}
     return {name: value for name, value in given.items() if value}
 
@@ -147,11 +177,14 @@ def _query(parts: SplitResult, allowed: frozenset[str]) -> dict[str, str]:
     return found
 
 
-def _tls(files: Mapping[str, str]) -> dict[str, Any]:
-    return {**files, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+def _tls(parts: SplitResult) -> Tls | None:
+    """Return what TLS needs, or None where it is not used."""
+    wanted = parts.scheme.startswith("rediss")
+    files = _query(parts, FILES if wanted or parts.scheme == "redis+sentinel" else frozenset())
+    return Tls(files) if wanted or files else None
 
 
-def _safe() -> dict[str, Any]:
+def _safe() -> Options:
     """Return the settings of every connection, against redis-py's defaults: no retry, and no
     read timeout of its own, which would take a dead socket for silence."""
     return {

@@ -15,20 +15,28 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from proxy.errors import StoreUnavailable, StoreUnsafe
+from proxy.store import question_text
 from proxy.store.pin_text import assemble
+from proxy.store.redis_answers import FAILURES, failure
+from proxy.store.redis_fit import parse_info, refuse_unfit
 from proxy.store.redis_keys import Keys, listed
-from proxy.store.redis_link import FAILURES, Command, Wire, failure
-from proxy.versions.record import PinKey, Pins
+from proxy.store.redis_link import Command, Wire, inspect, opened, received, sense
+from proxy.versions.record import PinKey, Pins, Question
 
 POLL_S = 0.25
 _JITTER = 0.2  # as a share: a fleet that started together does not ask together
 # Polls without any byte in return after which the server is gone: a second, at POLL_S. Counted,
 # not timed, so that a busy event loop of ours is not taken for a dead server.
 _SILENT_POLLS = 4
+# A server that was made a replica, or to evict, by hand is noticed within two seconds, at POLL_S.
+_POLLS_A_LOOK = 8
 _CONNECT_S = 2.0
+# A read with the list of pins, one without, and that with a look at the server.
+_READS_KEPT = 3
 
 
 class Reading:
@@ -36,7 +44,8 @@ class Reading:
 
     One read is under way at a time, and one more is remembered. A read asks for the texts of all
     pins it knows of, and, if a change is likely, then for the list of pins. When the list names
-    none that was not asked for, the texts were all there was when they were read.
+    none that was not asked for, the texts were all there was when they were read. What the fleet is
+    asked comes with the texts.
     """
 
     def __init__(self, keys: Keys, held: Collection[PinKey]) -> None:
@@ -49,7 +58,8 @@ class Reading:
         self._awaited = 0
         self._listing = False
         self._again = False
-        self._last: tuple[list[PinKey], list[bytes | None], Pins] | None = None
+        self._last: tuple[object, bytes | None, Pins] | None = None
+        self._decoded: tuple[bytes | None, tuple[Question, ...]] = (None, ())
 
     def start(self) -> list[Command]:
         """Return the commands of a read after a hint, or none if a read is under way."""
@@ -88,18 +98,26 @@ class Reading:
         self._asked = sorted(self._listed.union(self._held))
         self._texts = None
         self._listing = listing
-        texts: Command = ["MGET", self._keys.epoch, *map(self._keys.pin, self._asked)]
+        first = (self._keys.epoch, self._keys.questions)
+        texts: Command = ["MGET", *first, *map(self._keys.pin, self._asked)]
         commands = [texts, ["SMEMBERS", self._keys.pinned]] if listing else [texts]
         self._awaited = len(commands)
         return commands
 
     def _pins(self, texts: list[bytes | None]) -> Pins:
         """Make the pins, or return the last ones where nothing changed: that is the usual case."""
-        if self._last is not None and self._last[:2] == (self._asked, texts):
+        epoch, questions, *found = texts
+        asked = (self._asked, epoch, found)
+        if self._last is not None and self._last[:2] == (asked, questions):
             return self._last[2]
-        found = dict(zip(self._asked, texts[1:], strict=True))
-        pins = assemble(texts[0], found, self._listed)
-        self._last = (self._asked, texts, pins)
+        if self._last is not None and self._last[0] == asked:
+            pins = self._last[2]
+        else:
+            pins = assemble(epoch, dict(zip(self._asked, found, strict=True)), self._listed)
+        if questions != self._decoded[0]:
+            self._decoded = (questions, question_text.decode(questions))
+        pins = replace(pins, questions=self._decoded[1])
+        self._last = (asked, questions, pins)
         return pins
 
 
@@ -110,51 +128,100 @@ async def watch(
     wire = make()
     try:
         async with asyncio.timeout(_CONNECT_S):
-            await wire.connect()
-        await _send(wire, [["SUBSCRIBE", keys.changes]])
+            await opened(wire)
+            asks = await inspect(wire)
+        said = _Said(wire)
+        await said.send([["SUBSCRIBE", keys.changes]])
         reading = Reading(keys, held)
-        async with aclosing(_follow(wire, reading, keys.changes.encode(), poll_s)) as followed:
+        looks, channel = _Looks(asks), keys.changes.encode()
+        async with aclosing(_follow(said, reading, looks, channel, poll_s)) as followed:
             async for pins in followed:
                 yield pins
+    except StoreUnsafe as error:
+        raise StoreUnavailable(error.message, hint=error.hint) from None
     except FAILURES as error:
         raise _gone(failure(error)) from None
     finally:
         await wire.disconnect(nowait=True)
 
 
+class _Looks:
+    """Asks now and then, before a read, whether the server is fit still."""
+
+    def __init__(self, allowed: bool) -> None:
+        self._allowed = allowed
+        self._polls = 0
+        self._awaited = False
+
+    def before(self, read: list[Command]) -> list[Command]:
+        """Return the commands of `read`, after the question if it is time for one."""
+        self._polls += 1
+        if not (self._allowed and read and self._polls >= _POLLS_A_LOOK):
+            return read
+        self._polls, self._awaited = 0, True
+        return [("INFO",), *read]
+
+    def took(self, answer: Any) -> bool:
+        """Say whether it was the answer to the question. Raises as `refuse_unfit`."""
+        if not self._awaited:
+            return False
+        self._awaited = False
+        refuse_unfit(parse_info(answer))
+        return True
+
+
+class _Said:
+    """What is sent on the watch's connection. Nearly always it is one of two or three reads, which
+    are long where there are many pins: their bytes are kept."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._packed: list[tuple[list[Command], list[bytes]]] = []
+
+    async def send(self, commands: list[Command]) -> None:
+        """Send `commands`, on the connection as it is: a new one would lack the subscription."""
+        if not self.wire.is_connected:
+            raise StoreUnavailable()
+        if commands:
+            async with asyncio.timeout(_CONNECT_S):
+                await self.wire.send_packed_command(self._bytes(commands), check_health=False)
+
+    def _bytes(self, commands: list[Command]) -> list[bytes]:
+        for known, packed in self._packed:
+            if known == commands:
+                return packed
+        packed = self.wire.pack_commands(commands)
+        self._packed = [(commands, packed), *self._packed[: _READS_KEPT - 1]]
+        return packed
+
+
 async def _follow(
-    wire: Wire, reading: Reading, channel: bytes, poll_s: float
+    said: _Said, reading: Reading, looks: _Looks, channel: bytes, poll_s: float
 ) -> AsyncGenerator[Pins, None]:
     clock = asyncio.get_running_loop().time
     due_s, silent = clock() + poll_s, 0
     while True:
         try:
             async with asyncio.timeout_at(due_s):
-                frame = await wire.read_response(push_request=True, disconnect_on_error=False)
+                frame = await received(said.wire, push=True)
         except TimeoutError:
             silent += 1
             if silent > _SILENT_POLLS:
                 raise StoreUnavailable("the store fell silent") from None
             due_s = clock() + poll_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-            await _send(wire, reading.poll())
+            await said.send(looks.before(reading.poll()))
             continue
         silent = 0
         if _is_push(frame, channel):
-            await _send(wire, reading.start())
+            await said.send(reading.start())
             continue
-        commands, pins = reading.take(frame)
-        await _send(wire, commands)
+        if looks.took(frame):
+            continue
+        with sense():
+            commands, pins = reading.take(frame)
+        await said.send(commands)
         if pins is not None:
             yield pins
-
-
-async def _send(wire: Wire, commands: list[Command]) -> None:
-    """Send `commands`, on the connection as it is: a new one would lack the subscription."""
-    if not wire.is_connected:
-        raise StoreUnavailable()
-    if commands:
-        async with asyncio.timeout(_CONNECT_S):
-            await wire.send_packed_command(wire.pack_commands(commands), check_health=False)
 
 
 def _is_push(frame: Any, channel: bytes) -> bool:

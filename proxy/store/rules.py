@@ -21,12 +21,14 @@ from proxy.errors import (
     StoreUnsafe,
     UnknownVersion,
     VersionConflict,
+    VersionCorrupt,
 )
-from proxy.store.base import Change, Expect, Moved, NewVersion, Order
-from proxy.store.pin_text import MAX_EPOCH, decode
+from proxy.store.base import MAX_ANSWER_BYTES, Change, Expect, Moved, NewVersion, Order
+from proxy.store.pin_text import MAX_EPOCH, decode, encode
+from proxy.versions import identity
 from proxy.versions.content import MAX_CONTENT_BYTES
 from proxy.versions.names import SHORTEST_HEX, is_digest, is_label, is_model_name, split_id
-from proxy.versions.record import Pin, PinKey
+from proxy.versions.record import Kind, Meta, Pin, PinKey, Version, VersionInfo
 
 # It stands in the text of a pin, between bars.
 _OPERATION = re.compile(r"[!-{}~]{1,128}", re.ASCII)
@@ -68,8 +70,12 @@ class Plan:
     steps: tuple[Step, ...]
 
 
+def is_operation(text: str) -> bool:
+    return _OPERATION.fullmatch(text) is not None
+
+
 def check_operation(operation: str) -> None:
-    if _OPERATION.fullmatch(operation) is None:
+    if not is_operation(operation):
         raise InvalidArgument("an operation id is 1 to 128 printable ASCII characters, without |")
 
 
@@ -83,13 +89,48 @@ def check_text(*texts: str | None) -> None:
 
 def check_new(new: NewVersion, operation: str) -> None:
     check_operation(operation)
-    if not is_model_name(new.model):
+    _check_version(new.model, new.digest, new.content, new.meta)
+
+
+def check_restored(version: Version, by: str, operation: str) -> None:
+    """Raise `InvalidArgument` for what was never registered like this, and `VersionCorrupt` for
+    content that is not what the digest is over."""
+    check_operation(operation)
+    check_text(by)
+    info = version.info
+    _check_version(info.model, info.digest, version.content, info.meta)
+    parts = split_id(info.id)
+    if parts is None or (parts[0], parts[1].number) != (info.model, info.number):
+        raise InvalidArgument("this version's id is not made of its model and number")
+    if not info.digest.removeprefix("sha256:").startswith(parts[1].hexdigits):
+        raise InvalidArgument("this version's id is not made of its digest")
+    if identity.digest(version.content) != info.digest:
+        raise VersionCorrupt()
+
+
+def check_recorded(pin: Pin, by: str, operation: str) -> None:
+    check_operation(operation)
+    check_text(by, pin.operation)
+    if not (is_model_name(pin.model) and is_label(pin.label)):
+        raise InvalidArgument("this is not a valid model name or label")
+    if decode(pin.model, pin.label, encode(pin)) != pin:
+        raise InvalidArgument("no label can hold this pin")
+
+
+def check_answer(question: str, member: str, body: bytes) -> None:
+    check_operation(question)
+    check_text(member)
+    if len(body) > MAX_ANSWER_BYTES:
+        raise InvalidArgument(f"an answer may have {MAX_ANSWER_BYTES} bytes at most")
+
+
+def _check_version(model: str, digest: str, content: bytes, meta: Meta) -> None:
+    if not is_model_name(model):
         raise InvalidArgument("this is not a valid model name")
-    if not is_digest(new.digest):
+    if not is_digest(digest):
         raise InvalidArgument("a digest is sha256: and 64 lower-case hex digits")
-    if len(new.content) > MAX_CONTENT_BYTES:
+    if len(content) > MAX_CONTENT_BYTES:
         raise InvalidArgument(f"a version may have {MAX_CONTENT_BYTES} bytes at most")
-    meta = new.meta
     check_text(meta.by, meta.message, meta.parent, meta.commit)
 
 
@@ -124,14 +165,20 @@ def decide(order: Order, known: Known) -> Plan:
         _registered(change, known)
     for change in order.changes:
         _expected(change, pins, known)
-    moving = [change for change in order.changes if not _is_held(change, pins)]
-    for change in moving:
+    ahead = _floor(order) > known.epoch
+    moving = [change for change in order.changes if ahead or not _is_held(change, pins)]
+    guarded = [change for change in moving if not _is_free(change, pins)]
+    for change in guarded:
         if change.model in known.frozen and not change.force and not _backward(change, known):
             raise refusal("FROZEN", change)
-    for change in moving:
+    for change in guarded:
         if _is_revoked(change, known) and not (change.force or change.restore):
             raise refusal("REVOKED", change)
     return _plan(order, moving, pins, known)
+
+
+def _floor(order: Order) -> int:
+    return min(order.floor, MAX_EPOCH)
 
 
 def _registered(change: Change, known: Known) -> None:
@@ -157,6 +204,12 @@ def _is_held(change: Change, pins: Mapping[PinKey, Pin | None]) -> bool:
     return pin is not None and (pin.id, pin.digest) == (change.id, change.digest)
 
 
+def _is_free(change: Change, pins: Mapping[PinKey, Pin | None]) -> bool:
+    """Say whether no guard stands in the way: nothing new comes to the label, as far as is known
+    here or is known of the fleet."""
+    return change.kind is Kind.REPAIR or _is_held(change, pins)
+
+
 def _is_revoked(change: Change, known: Known) -> bool:
     return (change.model, change.id) in known.revoked
 
@@ -169,7 +222,7 @@ def _backward(change: Change, known: Known) -> bool:
 def _plan(
     order: Order, moving: list[Change], pins: Mapping[PinKey, Pin | None], known: Known
 ) -> Plan:
-    epoch = max(known.epoch, order.floor if moving else 0) + bool(moving)
+    epoch = max(known.epoch, _floor(order) if moving else 0) + bool(moving)
     if epoch > MAX_EPOCH:
         raise refusal("EXHAUSTED", order.changes[0])
     steps = tuple(_steps(order, moving, pins, known, epoch))
@@ -243,6 +296,16 @@ def refusal(code: str, change: Change, current: str | None = None) -> CommandErr
             )
     return StoreUnsafe(
         f"the store lost a part of {change.id}", hint="register it again from its files"
+    )
+
+
+def not_restored(code: str, info: VersionInfo) -> VersionConflict:
+    """Return the error that a code of a refused restoring stands for; see `lua/restore.lua`."""
+    if code == "DIGEST":
+        return VersionConflict(f"the store holds the content of {info.id} under another number")
+    return VersionConflict(
+        f"the store holds another version as v{info.number} of {info.model}",
+        hint="both cannot keep the number: register the content again, it gets the next one",
     )
 
 

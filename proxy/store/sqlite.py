@@ -1,7 +1,7 @@
 """The store in a SQLite file: the default, for one machine. Several processes may share it.
 
-Leases live in a file of their own beside it: they are written all the time, and whoever watches
-the pins looks for changes of the whole file.
+Leases and answers live in a file of their own beside it: they are written all the time, and whoever
+watches the pins looks for changes of the whole file.
 """
 
 from __future__ import annotations
@@ -10,20 +10,25 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from proxy.errors import StoreUnavailable, StoreUnsafe
-from proxy.store import records, rules
+from proxy.store import question_text, records, rules
+from proxy.store import sqlite_fleet as fleet
+from proxy.store import sqlite_repair as repair
 from proxy.store import sqlite_tables as tables
-from proxy.store.base import LEASE_S, NewVersion, Order, Swapped
-from proxy.store.sqlite_file import DEADLINE_S, Schema, SqliteFile
+from proxy.store.base import LEASE_S, MISSED_S, QUESTION_S, NewVersion, Order, Swapped, Weakness
+from proxy.store.sqlite_file import DEADLINE_S, SqliteFile
 from proxy.versions.record import (
     Event,
     Guards,
     Member,
+    Pin,
     PinKey,
     Pins,
+    Question,
     Registered,
     Version,
     VersionInfo,
@@ -33,21 +38,6 @@ from proxy.versions.record import (
 POLL_S = 0.05
 # The contract's second, less the time that a poll may take.
 HEARTBEAT_S = 0.9
-# Rows of proxies that are long gone; kept a while so that people can see who is missing.
-_FORGOTTEN_S = 600.0
-
-_LEASES = Schema(
-    application_id=0x70726F6C,  # "prol"
-    migrations=(
-        (
-            """CREATE TABLE leases (
-                name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, member TEXT NOT NULL
-            ) WITHOUT ROWID""",
-        ),
-    ),
-    durable=False,
-)
-
 _Seen = tuple[sqlite3.Connection, int]
 
 
@@ -55,13 +45,21 @@ class SqliteStore:
     """See `base.Store`. `path` is created, with its directories, when it is first used."""
 
     def __init__(
-        self, path: Path, *, lease_s: float = LEASE_S, deadline_s: float = DEADLINE_S
+        self,
+        path: Path,
+        *,
+        lease_s: float = LEASE_S,
+        missed_s: float = MISSED_S,
+        question_s: float = QUESTION_S,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._path = path
         self._lease_s = lease_s
+        self._missed_s = missed_s
+        self._question_s = question_s
         self._file = SqliteFile(path, tables.SCHEMA, deadline_s=deadline_s)
         leases = path.with_name(path.name + ".leases")
-        self._leases = SqliteFile(leases, _LEASES, create="always", deadline_s=deadline_s)
+        self._leases = SqliteFile(leases, fleet.LEASES, create="always", deadline_s=deadline_s)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self._path)!r})"
@@ -89,6 +87,16 @@ class SqliteStore:
         result, replayed = await self._file.write(job, order.operation)
         return result.swapped(replayed=replayed)
 
+    async def restore(self, version: Version, *, by: str, operation: str) -> Registered:
+        rules.check_restored(version, by, operation)
+        job = partial(repair.restore, version=version, by=by, operation=operation)
+        return await self._file.write(job, operation)
+
+    async def record(self, pin: Pin, *, by: str, operation: str) -> Event:
+        rules.check_recorded(pin, by, operation)
+        job = partial(repair.record, pin=pin, by=by, operation=operation)
+        return await self._file.write(job, operation)
+
     async def history(self, model: str, limit: int = 1000) -> list[Event]:
         return await self._file.read(partial(tables.history, model=model, limit=max(limit, 0)))
 
@@ -104,15 +112,31 @@ class SqliteStore:
         return await self._file.read(partial(tables.guards, model=model))
 
     async def report(self, member: Member) -> None:
-        rules.check_text(member.name)
-        await self._leases.write(partial(_report, member=member))
+        rules.check_text(member.key)
+        await self._leases.write(partial(fleet.report, member=member, missed_s=self._missed_s))
 
-    async def leave(self, name: str) -> None:
-        rules.check_text(name)
-        await self._leases.write(partial(_leave, name=name))
+    async def leave(self, key: str) -> None:
+        rules.check_text(key)
+        await self._leases.write(partial(fleet.leave, key=key))
 
     async def members(self) -> list[Member]:
-        return await self._leases.read(partial(_members, lease_s=self._lease_s))
+        job = partial(fleet.members, lease_s=self._lease_s, missed_s=self._missed_s)
+        return await self._leases.read(job)
+
+    async def ask(self, question: Question) -> None:
+        body = question_text.encode_body(question)
+        job = partial(fleet.ask, question=question, body=body, question_s=self._question_s)
+        await self._file.write(job)
+
+    async def answer(self, question: str, member: str, body: bytes) -> None:
+        rules.check_answer(question, member, body)
+        job = partial(fleet.answer, question_s=self._question_s)
+        await self._leases.write(partial(job, question=question, member=member, body=body))
+
+    async def answers(self, question: str) -> dict[str, bytes]:
+        rules.check_operation(question)
+        job = partial(fleet.answers, question=question, question_s=self._question_s)
+        return await self._leases.read(job)
 
     async def watch(self, held: Collection[PinKey]) -> AsyncGenerator[Pins, None]:
         """See `base.Store`. Reads all pins, so `held` says nothing new."""
@@ -120,7 +144,7 @@ class SqliteStore:
         own = SqliteFile(self._path, tables.SCHEMA, create="never")
         try:
             await self._file.read(tables.now_ms)  # the first use creates the file
-            async with aclosing(_polled(own)) as polled:
+            async with aclosing(_polled(own, self._question_s)) as polled:
                 async for pins in polled:
                     yield pins
         except (StoreUnavailable, StoreUnsafe) as error:
@@ -133,51 +157,35 @@ class SqliteStore:
         await self._file.read(tables.now_ms)
         return f"sqlite {sqlite3.sqlite_version}, {self._path}"
 
+    async def weaknesses(self) -> list[Weakness]:
+        return []  # what is written is on the disk when it is acknowledged
+
     async def close(self) -> None:
         await self._file.close()
         await self._leases.close()
 
 
-async def _polled(file: SqliteFile) -> AsyncGenerator[Pins, None]:
+async def _polled(file: SqliteFile, question_s: float) -> AsyncGenerator[Pins, None]:
     clock = asyncio.get_running_loop().time
     seen: _Seen | None = None
     told_s = 0.0
     while True:
         due = clock() - told_s >= HEARTBEAT_S
-        seen, pins = await file.read(partial(_look, seen=None if due else seen))
+        look = partial(_look, seen=None if due else seen, question_s=question_s)
+        seen, pins = await file.read(look)
         if pins is not None:
             told_s = clock()
             yield pins
         await asyncio.sleep(POLL_S)
 
 
-def _look(connection: sqlite3.Connection, seen: _Seen | None) -> tuple[_Seen, Pins | None]:
+def _look(
+    connection: sqlite3.Connection, seen: _Seen | None, question_s: float
+) -> tuple[_Seen, Pins | None]:
     """Read the pins if the file changed since it was `seen`. A new connection counts anew."""
     (version,) = connection.execute("PRAGMA data_version").fetchone()
     now = (connection, version)
-    return now, None if now == seen else tables.pins(connection)
-
-
-def _report(connection: sqlite3.Connection, member: Member) -> None:
-    at_ms = tables.now_ms(connection)
-    gone_ms = at_ms - int(_FORGOTTEN_S * 1000)
-    connection.execute("DELETE FROM leases WHERE at_ms < ?", (gone_ms,))
-    values = (member.name, at_ms, records.encode(member))
-    connection.execute("REPLACE INTO leases VALUES (?,?,?)", values)
-
-
-def _leave(connection: sqlite3.Connection, name: str) -> None:
-    connection.execute("DELETE FROM leases WHERE name = ?", (name,))
-
-
-def _members(connection: sqlite3.Connection, lease_s: float) -> list[Member]:
-    """A lease from the future was written before the clock was set back: it may be of any age."""
-    now_ms = tables.now_ms(connection)
-    rows = connection.execute("SELECT at_ms, member FROM leases ORDER BY name")
-    aged = ((max(0.0, (now_ms - at_ms) / 1000), now_ms - at_ms, text) for at_ms, text in rows)
-    live = (
-        records.member_from(text, age_s)
-        for age_s, age_ms, text in aged
-        if -1000 <= age_ms < lease_s * 1000
-    )
-    return [member for member in live if member is not None]
+    if now == seen:
+        return now, None
+    questions = fleet.questions(connection, question_s)
+    return now, replace(tables.pins(connection), questions=questions)

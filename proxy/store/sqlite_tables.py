@@ -52,6 +52,12 @@ SCHEMA = Schema(
             ) WITHOUT ROWID""",
             "CREATE INDEX operations_by_age ON operations (at_ms)",
         ),
+        (
+            """CREATE TABLE questions (
+                sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+                at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL
+            )""",
+        ),
     ),
 )
 
@@ -65,7 +71,7 @@ def now_ms(connection: sqlite3.Connection) -> int:
 
 def register(connection: sqlite3.Connection, new: NewVersion, operation: str) -> Registered:
     scope = records.register_scope(new)
-    if result := _result(connection, operation):
+    if result := kept_result(connection, operation):
         return records.first_result(result, scope, RegisterResult).registered(new.model)
     row = connection.execute(
         "SELECT number, kept, content FROM versions WHERE model = ? AND digest = ?",
@@ -75,7 +81,7 @@ def register(connection: sqlite3.Connection, new: NewVersion, operation: str) ->
         return _create(connection, new, operation, scope)
     if row[2] != new.content:
         raise VersionConflict("the store holds other bytes under this version's digest")
-    return Registered(_info(new.model, row[0], row[1]), created=False)
+    return Registered(info_of(new.model, row[0], row[1]), created=False)
 
 
 def _create(
@@ -88,23 +94,29 @@ def _create(
     made = version_id(new.model, number, short_hex(new.digest, _taken_hex(connection, new.model)))
     meta = records.meta_fields(new.meta)
     kept = Kept(id=made, digest=new.digest, at_ms=at_ms, bytes=len(new.content), **meta)
-    connection.execute(
-        "INSERT INTO versions (model, number, id, digest, kept, content) VALUES (?,?,?,?,?,?)",
-        (new.model, number, made, new.digest, records.encode(kept), new.content),
-    )
+    insert(connection, new.model, number, kept, new.content)
     result = RegisterResult(scope, number, kept)
-    _keep_result(connection, operation, at_ms, result)
+    keep_result(connection, operation, at_ms, result)
     event = {
         "kind": Kind.REGISTER.value,
-        "epoch": str(pin_text.decode_epoch(_epoch(connection))),
+        "epoch": str(epoch_of(connection)),
         "by": new.meta.by,
         "operation": operation,
         "version": made,
         "digest": new.digest,
         "reason": new.meta.message,
     }
-    _append(connection, new.model, {k: v for k, v in event.items() if v}, at_ms)
+    append(connection, new.model, {k: v for k, v in event.items() if v}, at_ms)
     return result.registered(new.model)
+
+
+def insert(
+    connection: sqlite3.Connection, model: str, number: int, kept: Kept, content: bytes
+) -> None:
+    connection.execute(
+        "INSERT INTO versions (model, number, id, digest, kept, content) VALUES (?,?,?,?,?,?)",
+        (model, number, kept.id, kept.digest, records.encode(kept), content),
+    )
 
 
 def _taken_hex(connection: sqlite3.Connection, model: str) -> set[str]:
@@ -120,44 +132,48 @@ def versions(connection: sqlite3.Connection, model: str) -> list[VersionInfo]:
     rows = connection.execute(
         "SELECT number, kept FROM versions WHERE model = ? ORDER BY number", (model,)
     )
-    return [_info(model, number, kept) for number, kept in rows]
+    return [info_of(model, number, kept) for number, kept in rows]
 
 
 def version(connection: sqlite3.Connection, model: str, number: int) -> Version | None:
     row = connection.execute(
         "SELECT kept, content FROM versions WHERE model = ? AND number = ?", (model, number)
     ).fetchone()
-    return None if row is None else Version(_info(model, number, row[0]), bytes(row[1]))
+    return None if row is None else Version(info_of(model, number, row[0]), bytes(row[1]))
 
 
-def _info(model: str, number: int, kept: str) -> VersionInfo:
+def info_of(model: str, number: int, kept: str) -> VersionInfo:
     return records.decode(kept, Kept).info(model, number)
 
 
 def pins(connection: sqlite3.Connection) -> Pins:
     rows = connection.execute("SELECT model, label, text FROM pins").fetchall()
     texts = {(model, label): str(text) for model, label, text in rows}
-    return pin_text.assemble(_epoch(connection), texts)
+    return pin_text.assemble(str(epoch_of(connection)), texts)
 
 
-def _epoch(connection: sqlite3.Connection) -> str | None:
+def epoch_of(connection: sqlite3.Connection) -> int:
     row = connection.execute("SELECT epoch FROM epoch").fetchone()
-    return None if row is None else str(row[0])
+    return pin_text.decode_epoch(None if row is None else str(row[0]))
+
+
+def set_epoch(connection: sqlite3.Connection, epoch: int) -> None:
+    connection.execute("REPLACE INTO epoch VALUES (1, ?)", (str(epoch),))
 
 
 def swap(connection: sqlite3.Connection, order: Order) -> tuple[SwapResult, bool]:
     """Carry out `order`. Returns the result and whether it is that of an earlier call."""
     scope = records.swap_scope(order)
-    if result := _result(connection, order.operation):
+    if result := kept_result(connection, order.operation):
         return records.first_result(result, scope, SwapResult), True
     plan = decide(order, _known(connection, order))
     at_ms = now_ms(connection)
     for step in plan.steps:
         _carry_out(connection, order, step, at_ms)
     if plan.steps:
-        connection.execute("REPLACE INTO epoch VALUES (1, ?)", (str(plan.epoch),))
+        set_epoch(connection, plan.epoch)
     done = _swap_result(scope, plan)
-    _keep_result(connection, order.operation, at_ms, done)
+    keep_result(connection, order.operation, at_ms, done)
     return done, False
 
 
@@ -205,7 +221,7 @@ def _carry_out(connection: sqlite3.Connection, order: Order, step: Step, at_ms: 
     fields = records.event_fields(
         step.change, order, pin.epoch, step.previous, step.revoked, step.restored
     )
-    _append(connection, pin.model, fields, at_ms)
+    append(connection, pin.model, fields, at_ms)
 
 
 def _swap_result(scope: str, plan: Plan) -> SwapResult:
@@ -226,16 +242,16 @@ def freeze(
 ) -> dict[str, str]:
     """Freeze or unfreeze `model`; return the event's fields."""
     scope, operation = records.freeze_scope(model, frozen), fields["operation"]
-    if result := _result(connection, operation):
-        return records.first_result(result, scope, records.FreezeResult).event
+    if result := kept_result(connection, operation):
+        return records.first_result(result, scope, records.EventResult).event
     connection.execute("DELETE FROM frozen WHERE model = ?", (model,))
     if frozen:
         values = (model, fields.get("reason", ""))
         connection.execute("INSERT INTO frozen VALUES (?,?)", values)
     at_ms = now_ms(connection)
-    epoch = str(pin_text.decode_epoch(_epoch(connection)))
-    event = _append(connection, model, {**fields, "epoch": epoch}, at_ms)
-    _keep_result(connection, operation, at_ms, records.FreezeResult(scope, event))
+    epoch = str(epoch_of(connection))
+    event = append(connection, model, {**fields, "epoch": epoch}, at_ms)
+    keep_result(connection, operation, at_ms, records.EventResult(scope, event))
     return event
 
 
@@ -245,7 +261,7 @@ def guards(connection: sqlite3.Connection, model: str) -> Guards:
     return Guards(frozen is not None, frozen[0] if frozen else "", dict(revoked.fetchall()))
 
 
-def _append(
+def append(
     connection: sqlite3.Connection, model: str, fields: dict[str, str], at_ms: int
 ) -> dict[str, str]:
     event = {**fields, "at_ms": str(at_ms)}
@@ -255,16 +271,14 @@ def _append(
     return event
 
 
-def _result(connection: sqlite3.Connection, operation: str) -> str | None:
+def kept_result(connection: sqlite3.Connection, operation: str) -> str | None:
     row = connection.execute(
         "SELECT result FROM operations WHERE operation = ?", (operation,)
     ).fetchone()
     return None if row is None else str(row[0])
 
 
-def _keep_result(
-    connection: sqlite3.Connection, operation: str, at_ms: int, result: object
-) -> None:
+def keep_result(connection: sqlite3.Connection, operation: str, at_ms: int, result: object) -> None:
     expired = at_ms - records.OPERATION_TTL_S * 1000
     connection.execute("DELETE FROM operations WHERE at_ms < ?", (expired,))
     values = (operation, at_ms, records.encode(result))

@@ -13,11 +13,12 @@ from proxy.store.base import Store
 from proxy.store.sqlite import SqliteStore
 
 
-def open_store(url: str, *, namespace: str = "proxy") -> Store:
+def open_store(url: str, *, namespace: str = "proxy", password_file: Path | None = None) -> Store:
     """Return the store that `url` names. Nothing is connected or created before it is used.
 
-    `namespace` separates stores that share one Redis; a file is a namespace of its own. Raises
-    `InvalidArgument` if the URL makes no sense.
+    `namespace` separates stores that share one Redis; a file is a namespace of its own.
+    `password_file` holds the password of the URL's user, where the URL holds none; it is read
+    anew for each connection. Raises `InvalidArgument` if the URL makes no sense.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
@@ -26,7 +27,8 @@ def open_store(url: str, *, namespace: str = "proxy") -> Store:
     from proxy.store import redis_url
     from proxy.store.redis import RedisStore
 
-    return RedisStore(redis_url.source(url), namespace=namespace)
+    source = redis_url.source(url, namespace=namespace, password_file=password_file)
+    return RedisStore(source, namespace=namespace)
 
 
 def _sqlite(rest: str) -> Store:

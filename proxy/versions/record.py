@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 PROD = "prod"
+
+SERVING = "serving"
+DRAINING = "draining"
+"""The states that a proxy reports: it takes requests, or it stops and takes no new ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,15 @@ class Kind(StrEnum):
     UNDO = "undo"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
+    RESTORE = "restore"
+    """A version that the store had lost is there again, under its number."""
+    RECORD = "record"
+    """A pin that was set by hand is in the history now."""
+    REPAIR = "repair"
+    """A pin that the store had lost is what the fleet serves again."""
 
 
-PIN_KINDS = frozenset({Kind.PIN, Kind.ROLLBACK, Kind.UNDO})
+PIN_KINDS = frozenset({Kind.PIN, Kind.ROLLBACK, Kind.UNDO, Kind.RECORD, Kind.REPAIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +119,26 @@ PinKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a command asks every live proxy, through the store: sidecars listen on loopback only.
+
+    `kind` says what `body` is; a proxy that does not know the kind does not answer.
+    """
+
+    id: str
+    kind: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Pins:
-    """All pins at one moment. `broken` names labels whose pin cannot be read (written by hand)."""
+    """All pins at one moment. `broken` names labels whose pin cannot be read (written by hand).
+    `questions` are those that the fleet was asked a moment ago; they are no part of the pins."""
 
     epoch: int
     pins: dict[PinKey, Pin]
     broken: frozenset[PinKey] = frozenset()
+    questions: tuple[Question, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +152,15 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A live proxy as it reports itself; the store forgets it when its lease runs out.
+    """A proxy as it reports itself. It stays in the store until it leaves, or was silent for long.
 
-    `versions` maps `model@label` to the version id that is served for it. `epoch` is the epoch
-    up to which the proxy follows the store. `age_s` is how long ago it reported (set on reading).
+    `instance` tells proxies of one name apart: the old and the new one of an upgrade. `versions`
+    maps `model@label` to the version id that is served for it. `epoch` is the epoch up to which
+    the proxy follows the store, `store` how it stands with it (`following`, `behind`),
+    `contact_s` how long before the report the store had answered last. `older` counts requests
+    that are still answered by versions which no label holds any more. `rejected` names, as
+    `model@label`, pins that the store holds and the proxy does not serve. `age_s` is how long ago
+    it reported, and `live` whether its lease has not run out (both set on reading).
     """
 
     name: str
@@ -138,6 +168,17 @@ class Member:
     versions: dict[str, str]
     release: str = ""
     fingerprint: str = ""
-    state: str = "serving"
+    state: str = SERVING
     detail: str = ""
     age_s: float = 0.0
+    instance: str = ""
+    store: str = ""
+    contact_s: float | None = None
+    older: int = 0
+    rejected: tuple[str, ...] = ()
+    live: bool = True
+
+    @property
+    def key(self) -> str:
+        """What this one member is found under, and no other."""
+        return f"{self.name}/{self.instance}" if self.instance else self.name

@@ -12,7 +12,7 @@ from tests.harness import CANARY, running_proxy
 from tests.raw_client import raw_app, request
 
 ASK = {"model": "recommender", "messages": [{"role": "user", "content": "hi"}]}
-SAMPLE = re.compile(r'[a-z_]+(?:\{(?:[a-z_]+="[^"\\\n]*",?)+\})? [0-9]+')
+SAMPLE = re.compile(r'[a-z_]+(?:\{(?:[a-z_]+="[^"\\\n]*",?)+\})? [0-9.]+')
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.report import BEGIN, END, parse, placed, render
+from bench.report import FLEET, RUN, Results, parse, placed, render, written
 
 
 def record(target, number=1, **modes):
@@ -16,20 +16,29 @@ def small(cpu_us, per_s=1000.0, added_p50_us=100, **more):
     return {"c32": c32, "added_p50_us": added_p50_us, "added_p99_us": 300, "startup_s": 0.5}
 
 
+def run_of(lines) -> Results:
+    return parse(lines)[RUN.name]
+
+
+def fleet(p99_ms, target="50 proxies", number=1, **more):
+    pins = {"p50_ms": p99_ms / 2, "p99_ms": p99_ms, "unconfirmed": 0, "noise": 0.0, **more}
+    return json.dumps({"round": number, "target": target, "kind": "fleet", "pins": pins})
+
+
 def test_a_cell_is_the_median_of_the_rounds():
-    results = parse([record("nginx", n, small=small(cpu)) for n, cpu in enumerate((30, 10, 12))])
+    results = run_of([record("nginx", n, small=small(cpu)) for n, cpu in enumerate((30, 10, 12))])
 
     assert results.median("nginx", "small.c32.cpu_us") == 12
 
 
 def test_a_ratio_compares_medians_of_the_same_run():
-    results = parse([record("nginx", small=small(10)), record("proxy", small=small(25))])
+    results = run_of([record("nginx", small=small(10)), record("proxy", small=small(25))])
 
     assert results.ratio("proxy", "small.c32.cpu_us", "nginx") == 2.5
 
 
 def test_a_target_without_its_reference_has_no_ratio():
-    results = parse([record("proxy", small=small(25))])
+    results = run_of([record("proxy", small=small(25))])
 
     assert results.ratio("proxy", "small.c32.cpu_us", "nginx") is None
 
@@ -37,7 +46,7 @@ def test_a_target_without_its_reference_has_no_ratio():
 def test_a_round_that_failed_does_not_count_as_zero():
     failed = record("nginx", 2, small={"error": "RuntimeError: wrk said no"})
 
-    results = parse([record("nginx", 1, small=small(10)), failed])
+    results = run_of([record("nginx", 1, small=small(10)), failed])
 
     assert results.median("nginx", "small.c32.cpu_us") == 10
 
@@ -98,11 +107,61 @@ def test_a_clean_run_complains_about_nothing():
 
 
 def test_the_tables_replace_what_stood_between_the_marks():
-    document = f"# Title\n{BEGIN}\nold\n{END}\nafter\n"
+    document = f"# Title\n{RUN.begin}\nold\n{RUN.end}\nafter\n"
 
-    assert placed(document, "new") == f"# Title\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    assert placed(document, RUN, "new") == f"# Title\n{RUN.begin}\n\nnew\n\n{RUN.end}\nafter\n"
 
 
 def test_a_document_without_marks_is_refused():
     with pytest.raises(ValueError, match="has no"):
-        placed("# Title\n", "new")
+        placed("# Title\n", RUN, "new")
+
+
+def test_each_command_has_a_section_of_its_own():
+    lines = [record("nginx", small=small(12)), fleet(40.0)]
+
+    assert parse(lines).keys() == {RUN.name, FLEET.name}
+
+
+def test_only_what_was_measured_is_written():
+    kept = f"{RUN.begin}\nkept\n{RUN.end}"
+
+    document = written(f"{kept}\n{FLEET.begin}\n{FLEET.end}\n", parse([fleet(40.0)]))
+
+    assert kept in document
+    assert "| 50 proxies | 20.0 |" in document
+
+
+def test_a_document_that_has_no_place_for_what_was_measured_is_refused():
+    with pytest.raises(ValueError, match="no marks for bench fleet"):
+        written(f"{RUN.begin}\n{RUN.end}\n", parse([fleet(40.0)]))
+
+
+def test_what_must_not_be_is_shown_at_its_most_and_not_as_a_median():
+    lines = [fleet(40.0, number=n, unconfirmed=count) for n, count in ((1, 0), (2, 0), (3, 1))]
+
+    text = render(parse(lines))
+
+    assert "| pins that not all 50 confirmed | none | 1 | **missed** |" in text
+    assert "50 proxies, round 3: pins: 1 pins not confirmed by all" in text
+
+
+def outage(name, **more):
+    facts = {"requests": 9, "failed": 0, "broken_streams": 0, "p99_us": 2000, **more}
+    return json.dumps({"round": 1, "target": name, "kind": "outage", "outage": facts})
+
+
+def test_an_outage_is_compared_with_the_healthy_phase():
+    lines = [outage("healthy"), outage("killed"), outage("frozen", p99_us=9000), outage("cut off")]
+
+    assert "| ≤ 5 ms | +7.00 ms | **missed** |" in render(parse(lines))
+
+
+def test_an_outage_that_was_not_tried_is_not_met():
+    text = render(parse([outage("healthy"), outage("killed")]))
+
+    assert "| requests that failed while the store was away | none | not measured |  |" in text
+
+
+def test_a_fault_that_nobody_noticed_is_named():
+    assert "the fault was not noticed" in render(parse([outage("frozen", noticed=False)]))

@@ -58,7 +58,8 @@ def agree(documented, real):
 def busy(ctl):
     """Return a proxyctl with a history of every kind, and a live proxy."""
     _, second = ctl.versions(2)
-    member = Member("web-1", 9, {"recommender@prod": second})
+    serving = {"recommender@prod": second}
+    member = Member("web-1", 9, serving, instance="0f3a9c21", store="following")
     ctl.with_store(lambda store: store.report(member))
     ctl.ok("freeze", "recommender")
     ctl.ok("unfreeze", "recommender")
@@ -76,6 +77,7 @@ REAL = {
     "status": ["status"],
     "history": ["history", "recommender"],
     "at": ["at", "0s"],
+    "repair": ["repair"],
     "freeze": ["freeze", "recommender"],
 }
 # What the example leaves out, because it is as large as a version is, or named by the operator.

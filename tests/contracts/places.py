@@ -16,27 +16,33 @@ from proxy.store.redis import RedisStore
 from proxy.store.redis_keys import Keys
 from proxy.store.redis_url import source
 from proxy.store.sqlite import SqliteStore
-from proxy.versions.record import Meta, VersionInfo
+from proxy.versions.names import version_id
+from proxy.versions.record import Meta, Version, VersionInfo
 from tests.fake_redis import fake_store
 from tests.redis_server import RedisServer
 
 MODEL = "recommender"
+DAMAGED = b"damaged"
 
 
 class Place(Protocol):
-    def open(self, *, lease_s: float = 5.0) -> Store:
-        """Return one more store on the same data, as another process would have it."""
+    def open(self, **options: float) -> Store:
+        """Return one more store on the same data, as another process would have it. `options` are
+        `lease_s`, `missed_s`, `question_s`."""
 
     def set_pin(self, model: str, label: str, text: str) -> None:
         """Write a pin past the store, as somebody with a terminal would."""
+
+    def damage(self, model: str, number: int) -> None:
+        """Put other bytes in the place of a version's."""
 
 
 class SqlitePlace:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "state" / "store.db"
 
-    def open(self, *, lease_s: float = 5.0) -> Store:
-        return SqliteStore(self.path, lease_s=lease_s)
+    def open(self, **options: float) -> Store:
+        return SqliteStore(self.path, **options)
 
     def set_pin(self, model: str, label: str, text: str) -> None:
         connection = sqlite3.connect(self.path)
@@ -44,17 +50,28 @@ class SqlitePlace:
             connection.execute("REPLACE INTO pins VALUES (?,?,?)", (model, label, text))
         connection.close()
 
+    def damage(self, model: str, number: int) -> None:
+        statement = "UPDATE versions SET content = ? WHERE model = ? AND number = ?"
+        connection = sqlite3.connect(self.path)
+        with connection:
+            connection.execute(statement, (DAMAGED, model, number))
+        connection.close()
+
 
 class FakeRedisPlace:
     def __init__(self) -> None:
         self.server = fakeredis.FakeServer()
 
-    def open(self, *, lease_s: float = 5.0) -> Store:
-        return fake_store(self.server, lease_s=lease_s)
+    def open(self, **options: float) -> Store:
+        return fake_store(self.server, **options)
 
     def set_pin(self, model: str, label: str, text: str) -> None:
         with fakeredis.FakeRedis(server=self.server) as client:
             client.set(Keys().pin((model, label)), text)
+
+    def damage(self, model: str, number: int) -> None:
+        with fakeredis.FakeRedis(server=self.server) as client:
+            client.hset(Keys().of_model("versions", model), str(number), DAMAGED)
 
 
 class RedisPlace:
@@ -64,11 +81,15 @@ class RedisPlace:
         self.server = server
         self.namespace = f"test-{uuid.uuid4().hex}"
 
-    def open(self, *, lease_s: float = 5.0) -> Store:
-        return RedisStore(source(self.server.url), namespace=self.namespace, lease_s=lease_s)
+    def open(self, **options: float) -> Store:
+        return RedisStore(source(self.server.url), namespace=self.namespace, **options)
 
     def set_pin(self, model: str, label: str, text: str) -> None:
         self.server.run("SET", Keys(self.namespace).pin((model, label)), text)
+
+    def damage(self, model: str, number: int) -> None:
+        versions = Keys(self.namespace).of_model("versions", model)
+        self.server.run("HSET", versions, number, DAMAGED)
 
 
 def new(text: str, model: str = MODEL, **meta: Any) -> NewVersion:
@@ -115,6 +136,15 @@ async def held(store: Store, label: str = "prod") -> str | None:
     """Return the id that the label of `MODEL` holds."""
     found = (await store.pins()).pins.get((MODEL, label))
     return found.id if found else None
+
+
+def restorable(text: str, number: int, model: str = MODEL, **meta: Any) -> Version:
+    """Return a version as it was registered before the store lost it."""
+    asked = new(text, model, **meta)
+    id = version_id(model, number, asked.digest[7:13])
+    at = "2026-11-23T14:18:00.007Z"
+    info = VersionInfo(model, number, id, asked.digest, at, asked.meta, len(asked.content))
+    return Version(info, asked.content)
 
 
 async def freeze(store: Store, frozen: bool = True) -> None:

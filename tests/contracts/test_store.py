@@ -1,9 +1,8 @@
-"""What every store promises: registering, reading, history, freezes and leases.
+"""What every store promises: registering, reading, history and freezes.
 
-Swaps are in `test_store_swap`, watching in `test_store_watch`.
+Swaps are in `test_store_swap`, watching in `test_store_watch`, proxies in `test_store_fleet`.
 """
 
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +10,7 @@ import pytest
 
 from proxy.errors import InvalidArgument, VersionConflict
 from proxy.store.base import NewVersion
-from proxy.versions.record import Guards, Kind, Member, Meta
+from proxy.versions.record import Guards, Kind, Meta
 from tests.contracts.places import (
     MODEL,
     change,
@@ -287,67 +286,6 @@ async def test_a_repeated_freeze_gets_the_first_answer(store):
     assert not (await store.guards(MODEL)).frozen
 
 
-MEMBER = Member("web-1", 7, {f"{MODEL}@prod": f"{MODEL}-v1-abcdef"}, "1.2", "ff00", "serving", "ü")
-
-
-async def test_a_report_makes_a_member(another):
-    await another().report(MEMBER)
-
-    (member,) = await another().members()
-
-    assert 0 <= member.age_s < 1
-    assert member == Member(**{**_fields(MEMBER), "age_s": member.age_s})
-
-
-async def test_a_report_replaces_the_one_before(store):
-    await store.report(MEMBER)
-
-    await store.report(Member("web-1", 8, {}))
-
-    assert [(member.name, member.epoch) for member in await store.members()] == [("web-1", 8)]
-
-
-async def test_members_are_listed_by_name(store):
-    for name in ("web-2", "web-10", "a b:c", "web-1"):
-        await store.report(Member(name, 0, {}))
-
-    assert [member.name for member in await store.members()] == [
-        "a b:c",
-        "web-1",
-        "web-10",
-        "web-2",
-    ]
-
-
-async def test_a_lease_that_is_not_renewed_runs_out(another):
-    store = another(lease_s=0.1)
-    await store.report(MEMBER)
-    assert len(await store.members()) == 1
-
-    await asyncio.sleep(0.15)
-
-    assert await store.members() == []
-
-
-async def test_a_lease_that_is_renewed_does_not_run_out(another):
-    store = another(lease_s=0.4)
-
-    for _ in range(3):
-        await store.report(MEMBER)
-        await asyncio.sleep(0.15)
-
-    assert len(await store.members()) == 1
-
-
-async def test_who_leaves_is_gone_at_once(store):
-    await store.report(MEMBER)
-
-    await store.leave("web-1")
-    await store.leave("web-1")
-
-    assert await store.members() == []
-
-
 async def test_stores_share_what_they_keep(another):
     (info,) = await registered(another(), "a")
 
@@ -359,7 +297,3 @@ async def test_a_store_describes_itself_in_one_line(store):
 
     assert line.startswith(("sqlite ", "redis"))
     assert "\n" not in line
-
-
-def _fields(member):
-    return {name: getattr(member, name) for name in member.__slots__}

@@ -12,8 +12,8 @@ from proxy.errors import ProxyError
 from proxy.store.base import Change, Expect, Order
 from proxy.store.pin_text import MAX_EPOCH
 from proxy.versions.names import version_id
-from proxy.versions.record import Kind, Meta
-from tests.contracts.places import FakeRedisPlace, SqlitePlace, new
+from proxy.versions.record import Kind, Meta, Pin
+from tests.contracts.places import FakeRedisPlace, SqlitePlace, new, restorable
 
 MODELS = ("recommender", "r")
 LABELS = ("prod", "canary")
@@ -33,7 +33,7 @@ changes = st.fixed_dictionaries(
         "number": numbers,
         "digest": st.sampled_from(["right"] * 9 + ["wrong"]),
         "expect": st.sampled_from(["any"] * 6 + ["held"] * 3 + ["nothing", "other"]),
-        "kind": st.sampled_from([Kind.PIN, Kind.ROLLBACK, Kind.UNDO]),
+        "kind": st.sampled_from([Kind.PIN, Kind.ROLLBACK, Kind.UNDO, Kind.REPAIR]),
         "revoke": st.booleans(),
         "restore": st.sampled_from([False, False, True]),
         "force": st.sampled_from([False, False, True]),
@@ -43,14 +43,21 @@ swaps = st.tuples(
     st.just("swap"),
     st.lists(changes, min_size=1, max_size=3, unique_by=lambda c: (c["model"], c["label"])),
     operations,
-    st.sampled_from([0, 0, 0, 5, MAX_EPOCH]),
+    # Four pins are there at first, and somebody may write one up to 30 by hand.
+    st.sampled_from([0, 0, 0, 3, 4, 5, 20, 40, MAX_EPOCH - 1, MAX_EPOCH]),
 )
 registrations = st.tuples(st.just("register"), models, st.sampled_from(CONTENTS), operations)
 freezes = st.tuples(st.just("freeze"), models, st.booleans(), operations)
 by_hand = st.tuples(
     st.just("hand"), models, labels, numbers, st.sampled_from(BY_HAND), st.integers(1, 30)
 )
-scripts = st.lists(swaps | swaps | swaps | freezes | by_hand | registrations, max_size=14)
+restorings = st.tuples(
+    st.just("restore"), models, st.integers(1, 6), st.sampled_from([*CONTENTS, "lost"]), operations
+)
+# As the label holds it, or with another epoch.
+recordings = st.tuples(st.just("record"), models, labels, st.sampled_from([0, 0, 0, 1]), operations)
+others = freezes | registrations | restorings | recordings
+scripts = st.lists(swaps | swaps | by_hand | others, max_size=14)
 
 
 @given(script=scripts)
@@ -118,7 +125,28 @@ async def hand(place, store, n, model, label, number, text, epoch):
     return await store.pins()
 
 
-VERBS = {"swap": swap, "register": register, "freeze": freeze, "hand": hand}
+async def restore(place, store, n, model, number, content, operation):
+    version = restorable(content, number, model, message=content)
+    done = await store.restore(version, by="ada", operation=operation or f"fresh-{n}")
+    return replace(done, info=timeless(done.info))
+
+
+async def record(place, store, n, model, label, more, operation):
+    pins = await store.pins()
+    id, digest = version(model, 1)
+    held = pins.pins.get((model, label), Pin(model, label, 1, id, digest, "nobody"))
+    pin = replace(held, epoch=min(held.epoch + more, MAX_EPOCH))
+    return timeless(await store.record(pin, by="ada", operation=operation or f"fresh-{n}"))
+
+
+VERBS = {
+    "swap": swap,
+    "register": register,
+    "freeze": freeze,
+    "hand": hand,
+    "restore": restore,
+    "record": record,
+}
 
 
 def order(drawn, pins, operation, floor=0):

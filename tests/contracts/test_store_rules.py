@@ -10,6 +10,7 @@ from proxy.store import pin_text
 from proxy.store.base import Change, Expect, Swapped
 from proxy.store.redis_keys import Keys
 from proxy.store.rules import Known, decide
+from proxy.versions.record import Kind
 from tests.contracts.places import MODEL, RedisPlace, order, registered
 
 PROD = (MODEL, "prod")
@@ -106,10 +107,19 @@ def refused(error):
 
 BITS = list(itertools.product([False, True], repeat=6))
 
+# What is expected, the kind of the change, and the floor; the store is at epoch 6. Expectations are
+# looked at before the rest.
+CASES = [
+    *((expected, Kind.PIN, 0) for expected in ("any", "nothing", "other", "target", "third")),
+    *(("any", kind, floor) for kind in (Kind.PIN, Kind.REPAIR) for floor in (6, 7)),
+]
 
-@pytest.mark.parametrize("expected", ["any", "nothing", "other", "target", "third"])
+
 @pytest.mark.parametrize("holds", ["nothing", "other", "target", "broken"])
-async def test_lua_and_python_decide_alike(store, client, place, versions, holds, expected):
+@pytest.mark.parametrize(("expected", "kind", "floor"), CASES, ids=str)
+async def test_lua_and_python_decide_alike(
+    store, client, place, versions, holds, expected, kind, floor
+):
     keys, target = Keys(place.namespace), versions[1]
     text = texts(versions)[holds]
     for held, revoked, frozen, force, restore, revoke in BITS:
@@ -128,7 +138,9 @@ async def test_lua_and_python_decide_alike(store, client, place, versions, holds
                 force=force,
                 restore=restore,
                 revoke=revoke,
-            )
+                kind=kind,
+            ),
+            floor=floor,
         )
 
         said = await lua_says(store, client, keys, known, wanted)

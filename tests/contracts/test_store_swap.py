@@ -1,4 +1,7 @@
-"""What every store promises about swaps: what is refused, and that it is all or nothing."""
+"""What every store promises about swaps: what is refused, and that it is all or nothing.
+
+Freezes and revocations are in `test_store_guards`, a fleet that is ahead in `test_store_floor`.
+"""
 
 import asyncio
 
@@ -8,12 +11,10 @@ from proxy.errors import (
     CommandError,
     Conflict,
     InvalidArgument,
-    StoreUnsafe,
     UnknownVersion,
     VersionConflict,
 )
 from proxy.store.base import Change, Expect, Moved, Swapped
-from proxy.store.pin_text import MAX_EPOCH
 from proxy.versions.record import Kind, Pin
 from tests.contracts.places import (
     DIGEST,
@@ -243,28 +244,6 @@ async def test_a_label_that_holds_the_version_keeps_its_epoch(store, versions):
 
     assert swapped.epoch == 2
     assert [moved.epoch for moved in swapped.moved] == [1, 2]
-
-
-async def test_the_new_epoch_lies_above_what_the_fleet_reported(store, versions):
-    swapped = await store.swap(order(change(versions[0]), floor=41))
-
-    assert swapped.epoch == 42
-    assert (await pin(store, versions[1])).epoch == 43
-
-
-async def test_a_swap_that_changes_nothing_has_no_new_epoch(store, versions):
-    await pin(store, versions[0])
-
-    swapped = await store.swap(order(change(versions[0]), floor=41))
-
-    assert swapped.epoch == 1
-
-
-async def test_epochs_that_cannot_be_counted_are_refused(store, versions):
-    with pytest.raises(StoreUnsafe):
-        await store.swap(order(change(versions[0]), floor=MAX_EPOCH))
-
-    assert (await store.pins()).pins == {}
 
 
 async def test_a_pin_is_an_event(store, versions):

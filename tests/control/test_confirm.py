@@ -1,18 +1,19 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.control.confirm import NO_WAIT, Proxy, Wait, is_enough, observe
+from proxy.control.confirm import NO_WAIT, Confirmation, Proxy, Wait, is_enough, observe
 from proxy.errors import InvalidArgument
 from proxy.versions.record import Member
 
 WANTED = {"shop@prod": "shop-v2-000000"}
 
 
-def _member(name="a", epoch=2, state="serving", version="shop-v2-000000"):
-    return Member(name, epoch, {"shop@prod": version}, state=state)
+def _member(name="a", epoch=2, state="serving", version="shop-v2-000000", rejected=()):
+    return Member(name, epoch, {"shop@prod": version}, state=state, rejected=rejected)
 
 
 def _states(known, *members):
@@ -27,12 +28,46 @@ def _states(known, *members):
         (_member(epoch=1), None, "behind"),
         (_member(version="shop-v1-000000"), None, "behind"),
         (_member(epoch=3, version="shop-v3-000000"), 7.5, "serving"),
+        (_member(epoch=3, version="shop-v1-000000", rejected=("shop@prod",)), None, "behind"),
+        (_member(epoch=3, rejected=("shop@prod",)), 7.5, "serving"),
+        (_member(epoch=3, version="shop-v3-000000", rejected=("x@prod",)), 7.5, "serving"),
         (_member(state="draining"), None, "draining"),
         (_member(state="starting"), None, "starting"),
     ],
 )
 def test_a_member_has_confirmed_when_it_serves_the_epoch_and_the_version(member, ms, state):
     assert _states({}, member) == {"a": (ms, state)}
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("serving", {"a": (None, "missing")}), ("draining", {})]
+)
+def test_whose_lease_has_run_out_is_missing_unless_it_drained(state, expected):
+    silent = replace(_member(state=state), live=False)
+
+    assert _states({}, silent) == expected
+
+
+def test_two_proxies_of_one_name_both_count():
+    old, new = (replace(_member(epoch=epoch), instance=str(epoch)) for epoch in (1, 2))
+
+    assert _states({}, old, new) == {"a/1": (None, "behind"), "a/2": (7.5, "serving")}
+
+
+def test_who_was_killed_and_started_again_is_not_missed():
+    killed = replace(_member(epoch=1), instance="1", live=False)
+    again = replace(_member(), instance="2")
+
+    assert _states({"a/1": Proxy("a", 1, None, "serving", "1")}, killed, again) == {
+        "a/2": (7.5, "serving")
+    }
+
+
+def test_the_slowest_is_named():
+    proxies = (Proxy("a", 2, 3.0, "serving"), Proxy("b", 2, 6.9, "serving"))
+
+    assert Confirmation(proxies, 6.9, True).slowest.name == "b"
+    assert Confirmation((), 0.0, True).slowest is None
 
 
 def test_who_falls_silent_stays_in_the_count():

@@ -9,9 +9,9 @@ import pytest
 from proxy.control.catalog import diff, list_models, list_versions, show
 from proxy.control.freeze import set_frozen
 from proxy.control.history import at, history
-from proxy.control.status import odd_members, status
+from proxy.control.status import fleet_states, odd_members, status
 from proxy.errors import UnknownModelNamed, VersionCorrupt
-from proxy.versions.record import Member
+from proxy.versions.record import Member, Pins
 from tests.control.shop import corrupt
 
 
@@ -228,6 +228,55 @@ async def test_status_shows_the_fleet(shop):
 
     assert (member["name"], member["epoch"], member["differs"]) == ("web-1", 3, False)
     assert member["versions"] == {"shop@prod": shop.ids["v1"]}
+
+
+async def test_status_says_what_a_proxy_serves_instead(shop):
+    await shop.register("one", "two")
+    await shop.pin("v2")
+    await shop.report("web-1", 1, prod="v1")
+    await shop.report("web-2", 1, prod="v2")
+
+    first, second = (await status(shop.store)).json()["fleet"]
+
+    assert first["others"] == {"shop@prod": shop.ids["v1"]}
+    assert second["others"] == {}
+
+
+async def test_a_store_is_behind_when_a_proxy_is_ahead(shop):
+    await shop.register("one")
+    await shop.pin("v1")
+    await shop.report("web-1", 1, prod="v1")
+    assert not (await status(shop.store)).behind
+
+    await shop.report("web-1", 2, prod="v1")
+
+    assert (await status(shop.store)).behind
+
+
+def test_who_fell_silent_is_missing_and_who_drained_is_gone():
+    members = [
+        Member("a", 1, {}),
+        Member("b", 1, {}, live=False, age_s=9.0),
+        Member("c", 1, {}, live=False, state="draining"),
+        Member("d", 1, {}, state="draining"),
+        Member("e", 1, {}, instance="1", live=False),
+        Member("e", 1, {}, instance="2"),
+    ]
+
+    states = fleet_states(members, Pins(1, {}))
+
+    assert [(one.member.name, one.state) for one in states] == [
+        ("a", "serving"),
+        ("b", "missing"),
+        ("d", "draining"),
+        ("e", "serving"),
+    ]
+
+
+def test_the_age_of_the_last_contact_grows_with_the_reports_age():
+    (state,) = fleet_states([Member("a", 1, {}, contact_s=0.5, age_s=2.0)], Pins(1, {}))
+
+    assert state.contact_age_s == 2.5
 
 
 def test_members_that_differ_from_most_are_odd():

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from proxy.fleet.follow import Follower
 from proxy.fleet.last_known_good import LastKnownGood
+from proxy.fleet.respond import Fit
 from proxy.observe.log_sink import LogSink
 from proxy.observe.logs import open_log
 from proxy.routing.address import parse_address
@@ -135,6 +136,7 @@ async def following(
     name: str = "web-1",
     place: str = "here",
     start: bool = True,
+    fit: Fit = lambda _: "",
 ) -> AsyncIterator[Following]:
     """Follow `store` until the end of the block, saving to `directory`."""
     log = LogFile()
@@ -148,6 +150,7 @@ async def following(
         log=writer,
         clock=clock,
         explicit_versions=2,
+        fit=fit,
     )
     running = asyncio.create_task(follower.run())
     try:

@@ -162,3 +162,32 @@ async def test_a_disk_that_hangs_does_not_stop_the_loop(saving):
 
 async def test_what_cannot_be_read_gives_no_snapshot(saving):
     assert await saving[1].load() is None
+
+
+async def test_what_is_due_is_saved_by_whoever_saves_from_now_on(saving, tmp_path):
+    disk, saver, log = saving
+    disk.error = OSError(28, "No space left on device")
+    saver.soon()
+    await log.wait_for("snapshot.not_saved", 1)
+    successor = Saver(disk, saver._log)
+    running = asyncio.create_task(successor.run(lambda: Snapshot.of(2, {})))
+
+    saver.hand_to(successor)
+    disk.error = None
+    await eventually(lambda: (tmp_path / "kept" / FILE).exists())
+    saver.soon()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert disk.read().epoch == 2
+
+
+async def test_one_that_does_not_save_writes_nothing_and_says_nothing(saving, tmp_path):
+    _, saver, log = saving
+    saver.saves = False
+
+    saver.soon()
+    await asyncio.sleep(0.05)
+
+    assert not (tmp_path / "kept").exists()
+    assert log.lines("snapshot.not_saved") == []

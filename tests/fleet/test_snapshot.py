@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import NotPinned, UnknownModel, UnknownVersionAsked, VersionCorrupt, WrongDialect
-from proxy.fleet.snapshot import LARGE_BYTES, Pinned, Snapshot, make_ready, ready, target_of
+from proxy.fleet.snapshot import (
+    LARGE_BYTES,
+    MOST_HOLDERS,
+    Pinned,
+    Snapshot,
+    former,
+    make_ready,
+    ready,
+    target_of,
+)
 from proxy.routing.address import parse_address
 from proxy.versions.content import MAX_CONTENT_BYTES, VendorModel
 from proxy.versions.identity import digest
@@ -118,3 +127,54 @@ def test_what_is_served_is_told_by_label():
     one = snapshot()
 
     assert one.serving() == {"recommender@prod": one.by_text["recommender"].served.id}
+
+
+def _pinned(text, label="prod", epoch=1):
+    served = make_ready(version(text_of(text)))
+    info = served.version.info
+    return Pinned(Pin("recommender", label, epoch, info.id, info.digest, "op"), served)
+
+
+def _by_key(*items):
+    return {(item.pin.model, item.pin.label): item for item in items}
+
+
+def test_what_a_label_held_last_is_the_first_of_the_holders():
+    jackets, hats, shoes = (_pinned(text) for text in ("Jackets.", "Hats.", "Shoes."))
+    first = Snapshot.of(1, _by_key(jackets))
+    second = Snapshot.of(2, _by_key(hats), holders=former(first, _by_key(hats)))
+
+    assert former(second, _by_key(shoes)) == (hats.served, jackets.served)
+
+
+def test_what_a_label_still_holds_is_no_former_holder():
+    jackets, hats = _pinned("Jackets."), _pinned("Hats.")
+    staging = _pinned("Jackets.", "staging")
+    before = Snapshot.of(1, _by_key(jackets, staging))
+
+    assert former(before, _by_key(hats, staging)) == ()
+
+
+def test_what_comes_back_is_a_former_holder_no_more():
+    jackets, hats = _pinned("Jackets."), _pinned("Hats.")
+    before = Snapshot.of(2, _by_key(hats), holders=(jackets.served,))
+
+    assert former(before, _by_key(jackets)) == (hats.served,)
+
+
+def test_holders_are_bounded_and_the_oldest_goes_first():
+    snapshot = Snapshot.of(1, _by_key(_pinned("0")))
+    for number in range(1, MOST_HOLDERS + 5):
+        pinned = _by_key(_pinned(str(number)))
+        snapshot = Snapshot.of(number, pinned, holders=former(snapshot, pinned))
+
+    held = [served.content.system for served in snapshot.holders]
+    assert held == [str(number) for number in range(MOST_HOLDERS + 3, 3, -1)]
+
+
+def test_current_are_the_versions_that_labels_hold():
+    jackets, hats = _pinned("Jackets."), _pinned("Hats.")
+    snapshot = Snapshot.of(2, _by_key(hats), holders=(jackets.served,))
+
+    assert snapshot.current() == {hats.served.id}
+    assert list(snapshot.versions("recommender")) == [hats.served, jackets.served]

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from proxy.errors import NotPinned
-from proxy.fleet import follow
+from proxy.fleet import follow, judge
 from proxy.store.redis import RedisStore
 from proxy.store.redis_keys import Keys
 from proxy.store.redis_url import source
@@ -173,7 +173,7 @@ async def test_a_version_that_comes_after_its_pin_is_found(proxy, store, set_pin
     await proxy.lines("pin.rejected")
 
     (real,) = await registered(store, "Recommend scarves.")
-    clock.forward(follow.REFUSED_FOR_S)
+    clock.forward(judge.REFUSED_FOR_S)
     await proxy.until_serving(real)
 
     assert proxy.follower.state.rejected == {}
@@ -239,6 +239,7 @@ async def test_the_fleet_is_told_what_is_wrong(proxy, store, infos, set_pin):
     async with asyncio.timeout(10):
         while "unreadable" not in (await store.members())[0].detail:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    assert (await store.members())[0].rejected == ("recommender@prod",)
 
 
 # --- what only Redis can have happen to it
@@ -381,6 +382,7 @@ async def test_a_model_whose_versions_are_garbage_does_not_keep_others_from_thei
 ):
     store, infos, proxy = on_redis
     (ranker,) = await registered(store, "Rank.", model="ranker")
+    (shoes,) = await registered(store, "Recommend shoes.")
     await pin(store, infos[1], "staging")
     await proxy.until_serving(infos[1], "staging")
     for kind in ("versions", "meta"):
@@ -388,11 +390,11 @@ async def test_a_model_whose_versions_are_garbage_does_not_keep_others_from_thei
         await asyncio.to_thread(server.run, "DEL", key)
         await asyncio.to_thread(server.run, "SET", key, "x")
 
-    await asyncio.to_thread(server.run, "SET", Keys().pin(KEY), pin_text(infos[1], 98))
+    await asyncio.to_thread(server.run, "SET", Keys().pin(KEY), pin_text(shoes, 98))
     await pin(store, ranker)
     await proxy.until_serving(ranker)
 
-    assert proxy.follower.state.rejected == {KEY: f"{infos[1].id}: store_unsafe"}
+    assert proxy.follower.state.rejected == {KEY: f"{shoes.id}: store_unsafe"}
 
 
 # --- what only a file can have happen to it

@@ -12,10 +12,12 @@ from proxy.gateway.credential import (
     FileCredential,
     FixedCredential,
     find_credential,
+    unusable,
 )
 from proxy.gateway.vendors import open_vendors
 from proxy.http.deadlines import Deadlines
 from proxy.http.outbox import Outbox
+from proxy.settings import Vendor
 from tests.harness import CANARY, KEY_VARIABLE, settings_for
 from tests.http.scene import scene_of
 
@@ -136,3 +138,31 @@ async def test_key_that_is_rotated_is_used_without_a_restart(tmp_path, key_file)
 
         keys = [seen.header("authorization") for seen in scene.vendor.requests]
         assert keys == [f"Bearer {CANARY}", "Bearer sk-rotated"]
+
+
+# --- new settings
+
+
+def vendors(**entry):
+    return {"openai": Vendor(base_url="https://api.openai.com", **entry)}
+
+
+def test_a_key_that_new_settings_name_has_to_be_there(tmp_path):
+    named = vendors(api_key_file=tmp_path / "key")
+
+    told = list(unusable(named, vendors(api_key_env="KEY"), {"KEY": "k"}))
+    (tmp_path / "key").write_text("k")
+
+    assert told == ["vendors.openai.api_key_file: names no key that can be used"]
+    assert list(unusable(named, {}, {})) == []
+
+
+def test_a_key_that_was_not_there_before_is_not_waited_for():
+    same = vendors(api_key_env="KEY")
+
+    assert list(unusable(same, same, {})) == []
+    assert list(unusable(same, {}, {})) != []
+
+
+def test_the_app_s_own_credential_is_always_there():
+    assert list(unusable(vendors(), {}, {})) == []

@@ -27,11 +27,12 @@ PIECE = b"x" * 60_000
 
 
 @asynccontextmanager
-async def stopping(scene, grace_s=5.0):
-    """Have the proxy stop in the background; at the end of the block it must have."""
-    task = asyncio.ensure_future(scene.proxy.running.stop(grace_s))
+async def stopping(scene, grace_s=5.0, *, delay_s=0.0):
+    """Have the proxy stop in the background; at the end of the block it must have. Without a
+    delay it listens no more when the block begins."""
+    task = asyncio.ensure_future(scene.proxy.running.stop(grace_s, delay_s=delay_s))
     scene.proxy.running, running = None, scene.proxy.running
-    await until(lambda: running.gateway.draining)
+    await until(lambda: running.gateway.draining if delay_s else running.deaf.is_set())
     yield task
     await asyncio.wait_for(task, 10)
 
@@ -77,31 +78,43 @@ async def test_no_connection_is_taken_any_more(tmp_path):
             release.set()
 
 
-async def test_request_that_comes_to_its_end_too_late_is_told_so(tmp_path):
-    async with streaming(tmp_path) as (scene, release), raw_app(scene.proxy.address) as other:
+@asynccontextmanager
+async def half_a_request(scene):
+    """A connection on which the first half of a request was read."""
+    async with raw_app(scene.proxy.address) as other:
         await other.send(ASK[:60])
-        await until(lambda: scene.connections == 2)
-        await asyncio.sleep(0.02)
-        async with stopping(scene):
-            await other.send(ASK[60:])
+        await until(lambda: sum(one.is_reading for one in scene.listener.connections) == 1)
+        yield other
+
+
+async def test_request_that_is_being_sent_is_answered(tmp_path):
+    async with scene_of(tmp_path) as scene, half_a_request(scene) as other, stopping(scene):
+        await other.send(ASK[60:])
+        answer = await other.answer()
+
+        assert (answer.status, answer.body) == (200, ANSWER)
+        assert answer.header("connection") == "close"
+
+
+async def test_request_that_comes_to_its_end_too_late_is_told_so(tmp_path):
+    async with scene_of(tmp_path) as scene, half_a_request(scene) as other:
+        async with stopping(scene, grace_s=0.1):
             answer = await other.answer()
-            release.set()
 
         assert refused(answer) == (503, "draining")
         assert (answer.header("retry-after"), answer.header("connection")) == ("1", "close")
 
 
-async def test_request_behind_another_is_not_begun(tmp_path):
-    async with streaming(tmp_path) as (scene, release):
-        async with stopping(scene):
-            await scene.app.send(ASK)
-            release.set()
-            first = await scene.app.answer()
-            rest = await scene.app.read_to_end()
+async def test_request_behind_another_is_the_last(tmp_path):
+    async with streaming(tmp_path) as (scene, release), stopping(scene):
+        await scene.app.send(ASK)
+        await asyncio.sleep(0.02)
+        release.set()
+        first, second = await scene.app.answer(), await scene.app.answer()
 
-        assert first.ending == "tidy"
-        assert rest == b"" or rest.startswith(b"HTTP/1.1 503 ")
-        assert len(scene.vendor.requests) == 1
+        assert (first.ending, first.header("connection")) == ("tidy", None)
+        assert (second.ending, second.header("connection")) == ("tidy", "close")
+        assert await scene.app.closed() == "cut"
 
 
 async def test_what_is_in_flight_after_the_grace_is_cut(tmp_path):
@@ -149,6 +162,84 @@ async def test_app_that_reads_nothing_does_not_hold_up_the_end(tmp_path):
             pass
 
         assert time.monotonic() - started < 3
+
+
+# Before that, for a while: all is answered, and told to move on.
+
+
+async def test_kept_connection_is_answered_and_closed(scene):
+    await scene.ask()
+
+    async with stopping(scene, delay_s=5):
+        answer = await scene.ask()
+
+        assert (answer.status, answer.header("connection")) == (200, "close")
+        assert await scene.app.closed() == "cut"
+
+
+async def test_new_connection_is_answered_and_closed(scene):
+    address = scene.proxy.address
+    async with stopping(scene, delay_s=5):
+        async with raw_app(address) as other:
+            await other.send(ASK)
+            answer = await other.answer()
+        scene.app.vanish()
+
+        assert (answer.status, answer.header("connection")) == (200, "close")
+
+
+async def test_pipelined_requests_are_all_answered(scene):
+    async with stopping(scene, delay_s=5):
+        await scene.app.send(ASK * 3)
+        answers = [await scene.app.answer() for _ in range(3)]
+
+        assert [answer.header("connection") for answer in answers] == [None, None, "close"]
+
+
+async def test_proxy_is_not_ready_from_the_start_of_it(scene):
+    view = scene.proxy.running.view
+    async with stopping(scene, delay_s=0.2):
+        assert view.readiness()["draining"]
+        assert not view.is_ready
+
+
+async def test_it_ends_when_no_app_is_connected(scene):
+    async with stopping(scene, delay_s=60):
+        scene.app.vanish()
+
+
+async def test_it_ends_with_what_is_cut_off(scene):
+    running = scene.proxy.running
+    async with stopping(scene, delay_s=60):
+        running.cut_off()
+
+        assert await scene.app.closed() in ("cut", "reset")
+
+
+async def test_connection_is_idle_for_the_delay_before_it_is_closed(scene):
+    """A request may be on the way while the sockets are closed, or just after an answer."""
+    scene.listener.leaving = True
+    scene.listener.shorten(0.3)
+
+    answer = await scene.ask()
+    async with raw_app(scene.proxy.address) as other:
+        began = time.monotonic()
+        closed = await other.closed()
+
+    assert answer.status == 200
+    assert closed == "cut"
+    assert 0.25 < time.monotonic() - began < 2
+
+
+async def test_the_fleet_is_told_when_no_request_is_taken_any_more(scene):
+    """A pin does not wait for who drains, so that must not be said too early."""
+    running = scene.proxy.running
+    async with stopping(scene, delay_s=0.1):
+        before = running.follower.reporter.state
+        await running.deaf.wait()
+        await until(lambda: running.follower.reporter.state == "draining")
+
+        assert before == "serving"
 
 
 # As a process.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proxy.http.listener import Listener
 from tests.e2e.models import JACKETS, Files
 from tests.harness import Overrides, Proxy, running_proxy
 from tests.raw_client import RawAnswer, RawApp, raw_app, request
@@ -63,9 +64,13 @@ class Scene:
         return self.proxy.running.gateway.stats.in_flight
 
     @property
-    def connections(self) -> int:
+    def listener(self) -> Listener:
         assert self.proxy.running is not None
-        return len(self.proxy.running.listener.connections)
+        return self.proxy.running.listener
+
+    @property
+    def connections(self) -> int:
+        return len(self.listener.connections)
 
     async def nothing_in_flight(self) -> None:
         await until(lambda: self.in_flight == 0)

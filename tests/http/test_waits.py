@@ -130,7 +130,9 @@ async def test_app_that_reads_now_and_then_gets_its_answer(scene):
     got = 0
 
     while got < 6 * 2**20:
-        got += len(await scene.app.read_some())
+        some = await scene.app.read_some()
+        assert some, "the answer ended early"
+        got += len(some)
         if got < 2 * 2**20:
             await asyncio.sleep(0.02)
 

@@ -4,12 +4,13 @@ import asyncio
 import io
 import json
 import os
+import select
 import threading
 import time
 
 import pytest
 
-from proxy.observe.log_sink import FLUSH_S, LogSink
+from proxy.observe.log_sink import FLUSH_S, LogSink, pieces
 
 # What a pipe holds in Linux before its writer waits.
 PIPE_BYTES = 65536
@@ -239,3 +240,36 @@ def test_a_reader_that_is_gone_is_no_error():
 
     assert sink.dropped == 1
     file.close()
+
+
+# --- several processes on one pipe
+
+
+def test_no_write_is_larger_than_what_comes_in_one_piece():
+    lines = [b"a" * 9, b"b" * 9, b"c" * 30, b"d" * 9, b"e" * 20]
+
+    assert list(pieces(lines, 20)) == [lines[0] + lines[1], lines[2], lines[3], lines[4]]
+
+
+def test_alone_all_is_written_at_once():
+    assert list(pieces([LINE] * 100, None)) == [LINE * 100]
+
+
+def test_lines_of_several_writers_are_not_mixed(pipe):
+    """As threads here: to the pipe that is the same."""
+    reader, file = pipe
+    sinks = [LogSink(file, most_lines=1000, whole_bytes=select.PIPE_BUF) for _ in range(3)]
+    read = []
+    reading = threading.Thread(target=lambda: read.append(read_all(reader)))
+    reading.start()
+    for _ in range(300):
+        for letter, sink in zip(b"abc", sinks, strict=True):
+            sink.write(bytes([letter]) * 700 + b"\n")
+    for sink in sinks:
+        sink.close(timeout_s=10)
+    file.close()
+    reading.join(10)
+
+    lines = read[0].splitlines()
+    assert len(lines) == 900
+    assert {(len(line), len(set(line))) for line in lines} == {(700, 1)}

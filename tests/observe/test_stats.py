@@ -5,7 +5,7 @@ import re
 from proxy.observe.request_line import Outcome, RequestLine
 from proxy.observe.stats import MOST_SERIES, OTHER, Stats
 
-SERIES = re.compile(r'[a-z_]+(?:\{(?:[a-z_]+="[^"\\\n]*",?)+\})? [0-9]+')
+SERIES = re.compile(r'[a-z_]+(?:\{(?:[a-z_]+="[^"\\\n]*",?)+\})? [0-9.]+')
 
 
 def line(**fields):
@@ -23,6 +23,7 @@ def test_requests_are_counted_by_version_dialect_outcome_and_class():
     stats.count(line(outcome=Outcome.REFUSED, status=404))
 
     assert samples(stats) == {
+        "proxy_loop_lag_seconds": "0.000",
         "proxy_requests_in_flight": "0",
         'proxy_requests_total{version="",dialect="",outcome="refused",status="4xx"}': "1",
         'proxy_requests_total{version="a-v1-aaaaaa",dialect="openai.chat",outcome="ok",'

@@ -12,8 +12,12 @@ class Relay:
 
     `lose_answer_to` is a piece of a request: the server gets that request whole, its answer is
     thrown away, and the connection is cut. `swallow_answer_to`: the same, but in silence.
-    `cut_answers_at` counts bytes of answers, over all connections; there the connection is cut.
+    `cut_answers_at` counts bytes of answers, over all connections; there a connection is cut, once.
     `before` is a piece of a request and what happens once, before the server gets that.
+    `delay_s` is what each answer waits. While `passes` is not set nothing passes, either way: bytes
+    are held back and connections taken but not answered, as by a network that lost its route.
+    `garbage` is said once in the place of the next answer. `server_port` may be changed: it is
+    where the next connection goes; one that is not taken there is closed.
     """
 
     def __init__(self, server_port: int) -> None:
@@ -23,16 +27,31 @@ class Relay:
         self.swallow_answer_to: bytes | None = None
         self.cut_answers_at: int | None = None
         self.before: tuple[bytes, Callable[[], Awaitable[object]]] | None = None
+        self.delay_s = 0.0
+        self.garbage: bytes | None = None
+        self.passes = asyncio.Event()
+        self.passes.set()
         self.answered_bytes = 0
         self.connections = 0
+        self._open: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    def cut(self) -> None:
+        """Break every connection that is open."""
+        for writer in list(self._open):
+            writer.transport.abort()
+
     async def serve(self, app: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         self.connections += 1
-        server, forth = await asyncio.open_connection("127.0.0.1", self.server_port)
+        try:
+            server, forth = await asyncio.open_connection("127.0.0.1", self.server_port)
+        except OSError:
+            back.close()
+            return
+        self._open |= {back, forth}
         damage = _Damage()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -42,6 +61,7 @@ class Relay:
             pass
         finally:
             for writer in (back, forth):
+                self._open.discard(writer)
                 writer.close()
 
     async def _requests(
@@ -53,6 +73,7 @@ class Relay:
             if self.before is not None and self.before[0] in chunk:
                 happens, self.before = self.before[1], None
                 await happens()
+            await self.passes.wait()
             forth.write(chunk)
         raise _CutError
 
@@ -64,11 +85,16 @@ class Relay:
                 raise _CutError
             if damage.swallow:
                 continue
+            await asyncio.sleep(self.delay_s)
+            await self.passes.wait()
+            if self.garbage is not None:
+                chunk, self.garbage = self.garbage, None
             if self.cut_answers_at is not None:
                 chunk = chunk[: max(0, self.cut_answers_at - self.answered_bytes)]
             self.answered_bytes += len(chunk)
             back.write(chunk)
             if self.cut_answers_at is not None and self.answered_bytes >= self.cut_answers_at:
+                self.cut_answers_at = None
                 await back.drain()
                 raise _CutError
         raise _CutError

@@ -1,12 +1,9 @@
 """Data in Redis that is not ours, or not whole."""
 
-import asyncio
-
 import pytest
 
 from proxy.errors import StoreUnsafe, VersionConflict
 from proxy.store.redis_keys import Keys
-from proxy.versions.record import Member
 from tests.contracts.places import MODEL, change, new, operation, order, registered, settled
 from tests.store.story import refused, writes
 
@@ -172,27 +169,6 @@ async def test_namespaces_keep_stores_apart(server, connect):
     await registered(connect(server.url, namespace="one"), "a")
 
     assert await connect(server.url, namespace="two").models() == []
-
-
-async def test_names_of_lapsed_leases_do_not_pile_up(server, connect):
-    store = connect(server.url, lease_s=0.05)
-    for number in range(70):
-        await store.report(Member(f"gone-{number}", 0, {}))
-    await asyncio.sleep(0.1)
-    await store.report(Member("here", 0, {}))
-
-    await store.members()
-
-    assert server.run("SMEMBERS", KEYS.members) == {b"here"}
-
-
-async def test_a_few_lapsed_names_stay_for_those_who_look(server, connect):
-    store = connect(server.url, lease_s=0.05)
-    await store.report(Member("gone", 0, {}))
-    await asyncio.sleep(0.1)
-
-    assert await store.members() == []
-    assert server.run("SMEMBERS", KEYS.members) == {b"gone"}
 
 
 async def test_a_result_is_kept_for_a_week(server, store):

@@ -5,13 +5,16 @@ import pytest
 from proxy.errors import StoreUnavailable
 from proxy.store.redis_keys import Keys
 from proxy.store.redis_watch import Reading
+from proxy.versions.record import Question
 from tests.contracts.places import MODEL
 
 KEYS = Keys()
 PROD = (MODEL, "prod")
 
-EPOCH_1 = [b"1", b"1|recommender-v1-abcdef|sha256:" + b"abcdef" + b"0" * 58 + b"|op"]
+# An epoch, no questions, and what prod holds.
+EPOCH_1 = [b"1", None, b"1|recommender-v1-abcdef|sha256:" + b"abcdef" + b"0" * 58 + b"|op"]
 LISTED = [f"{MODEL}:prod".encode()]
+ASKED = b'[{"id":"q-1","kind":"prepare","body":"{}","at_ms":"1"}]'
 
 
 def verbs(commands):
@@ -22,7 +25,7 @@ def first_read():
     """Return a reading that knows of the pin of prod."""
     reading = Reading(KEYS, ())
     reading.start()
-    reading.take([b"1"])
+    reading.take([b"1", None])
     reading.take(LISTED)
     reading.take(EPOCH_1)
     reading.take(LISTED)
@@ -32,11 +35,11 @@ def first_read():
 def test_pins_that_were_not_asked_for_are_asked_for():
     reading = Reading(KEYS, ())
     assert verbs(reading.start()) == ["MGET", "SMEMBERS"]
-    assert reading.take([b"1"]) == ([], None)
+    assert reading.take([b"1", None]) == ([], None)
 
     commands, pins = reading.take(LISTED)
 
-    assert commands[0] == ["MGET", KEYS.epoch, KEYS.pin(PROD)]
+    assert commands[0] == ["MGET", KEYS.epoch, KEYS.questions, KEYS.pin(PROD)]
     assert pins is None
 
 
@@ -64,7 +67,7 @@ def test_a_poll_that_finds_another_epoch_asks_for_the_list():
     reading = first_read()
     reading.poll()
 
-    commands, pins = reading.take([b"2", EPOCH_1[1]])
+    commands, pins = reading.take([b"2", *EPOCH_1[1:]])
 
     assert verbs(commands) == ["MGET", "SMEMBERS"]
     assert pins is None
@@ -94,24 +97,59 @@ def test_what_did_not_change_is_the_same_value():
     assert one is two
 
 
+def test_a_question_leaves_the_pins_the_same():
+    reading = first_read()
+    reading.poll()
+    _, before = reading.take(list(EPOCH_1))
+    reading.poll()
+
+    _, after = reading.take([EPOCH_1[0], ASKED, EPOCH_1[2]])
+
+    assert after.questions == (Question("q-1", "prepare", {}),)
+    assert after == before
+    assert after.pins is before.pins
+
+
+def test_a_question_that_stays_is_the_same_value():
+    reading = first_read()
+    reading.poll()
+    _, one = reading.take([EPOCH_1[0], ASKED, EPOCH_1[2]])
+    reading.poll()
+
+    _, two = reading.take([EPOCH_1[0], ASKED, EPOCH_1[2]])
+
+    assert one is two
+
+
+def test_a_question_passes_with_its_text():
+    reading = first_read()
+    reading.poll()
+    reading.take([EPOCH_1[0], ASKED, EPOCH_1[2]])
+    reading.poll()
+
+    _, pins = reading.take(list(EPOCH_1))
+
+    assert (pins.questions, pins.pins.keys()) == ((), {PROD})
+
+
 def test_what_is_held_is_looked_up_at_each_poll():
     held = set()
     reading = Reading(KEYS, held)
     reading.start()
-    reading.take([None])
+    reading.take([None, None])
     reading.take([])
     held.add(PROD)
 
     (texts,) = reading.poll()
 
-    assert texts == ["MGET", KEYS.epoch, KEYS.pin(PROD)]
+    assert texts == ["MGET", KEYS.epoch, KEYS.questions, KEYS.pin(PROD)]
 
 
 def test_a_store_that_keeps_changing_is_read_until_it_holds_still():
     reading = Reading(KEYS, ())
     reading.start()
     for label in ("a", "b", "c"):
-        reading.take([b"1"] + [None] * (len(reading._asked)))
+        reading.take([b"1", None] + [None] * len(reading._asked))
         names = [f"{MODEL}:{each}".encode() for each in "abc"[: "abc".index(label) + 1]]
         commands, pins = reading.take(names)
         assert (len(commands), pins) == (2, None)

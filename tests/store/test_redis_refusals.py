@@ -3,8 +3,17 @@
 import pytest
 
 from proxy.errors import StoreUnavailable, StoreUnsafe
-from proxy.versions.record import Member
-from tests.contracts.places import MODEL, change, new, operation, order, registered
+from proxy.store.redis_keys import Keys
+from proxy.versions.record import Member, Pin, Question
+from tests.contracts.places import (
+    MODEL,
+    change,
+    new,
+    operation,
+    order,
+    registered,
+    restorable,
+)
 from tests.redis_server import free_port
 from tests.store.story import eventually, refused, writes
 
@@ -172,8 +181,17 @@ async def test_all_keys_of_a_script_lie_in_one_slot_and_are_declared(start_redis
     await store.swap(order(change(versions[0]), change(other)))
     await store.swap(order(change(versions[1], revoke=True)))
     await store.freeze(MODEL, True, by="ada", reason="", operation=operation())
+    await store.restore(restorable("lost", 7), by="ada", operation=operation())
+    node.run("SET", Keys().pin((MODEL, "x")), f"9|{versions[0].id}|{versions[0].digest}|by-hand")
+    by_hand = Pin(MODEL, "x", 9, versions[0].id, versions[0].digest, "by-hand")
+    await store.record(by_hand, by="ada", operation=operation())
+    await store.ask(Question("q-1", "prepare", {}))
+    await store.answer("q-1", "web-1", b"yes")
+    await store.report(Member("web-1", 9, {}))
 
-    assert (await store.pins()).epoch == 2
+    assert (await store.pins()).epoch == 9
+    assert await store.answers("q-1") == {"web-1": b"yes"}
+    assert len(await store.members()) == 1
 
 
 async def test_one_node_of_a_cluster_is_told_apart(start_redis, connect):

@@ -1,26 +1,31 @@
 """The access lists of docs/redis.md: enough for the work, and no more."""
 
 import re
+from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 import redis
 
-from proxy.errors import ProxyError
+from proxy.errors import ProxyError, StoreUnavailable
 from proxy.store.base import Change, NewVersion, Order
 from proxy.store.url import open_store
 from proxy.versions.identity import digest
-from proxy.versions.record import Member, Meta
+from proxy.versions.record import Member, Meta, Pin, Question
+from tests.contracts.places import restorable
+from tests.store.story import until
 
 SECRET = "users-secret"
 CONTENT = b'{"model":{"id":"m","vendor":"openai"},"schema":1}'
 NEW = NewVersion("shop", CONTENT, digest(CONTENT), Meta(by="test"))
-ME = Member("web-1", 1, {"shop@prod": "shop-v1"})
+ME = Member("web-1", 1, {"shop@prod": "shop-v1"}, instance="a1")
+QUESTION = Question("q-1", "prepare", {})
+LOST = restorable("lost", 7, model="shop")
 
 
 @pytest.fixture
-def users(start_redis, repository):
-    """A server with the documented users; returns the URL of each."""
-    server = start_redis()
+def users(server, repository):
+    """The documented users; returns the URL of each."""
     text = (repository / "docs" / "redis.md").read_text()
     lines = re.findall(r"^ACL SETUSER (\w+) (.*)$", text, re.MULTILINE)
     with redis.Redis.from_url(server.url) as admin:
@@ -48,6 +53,33 @@ async def test_operator_can_do_all_that_commands_do(users):
     await store.close()
 
 
+async def test_operator_can_ask_and_repair(users, server):
+    store = open_store(users["operator"])
+    info = await register_and_pin(store)
+    by_hand = Pin("shop", "staging", 9, info.id, info.digest, "by-hand")
+    server.run("SET", "{proxy}:pin:shop:staging", f"9|{info.id}|{info.digest}|by-hand")
+
+    await store.restore(LOST, by="test", operation="operation-3")
+    await store.record(by_hand, by="test", operation="operation-4")
+    await store.ask(QUESTION)
+    await store.answer(QUESTION.id, "operator", b"yes")
+
+    assert [event.kind for event in await store.history("shop")][:2] == ["record", "restore"]
+    assert await store.answers(QUESTION.id) == {"operator": b"yes"}
+    await store.close()
+
+
+async def test_operator_can_look_at_a_fleet(users):
+    store = open_store(users["operator"])
+    for number in range(3):
+        await store.report(replace(ME, instance=str(number)))
+
+    assert len(await store.members()) == 3
+    await store.leave("web-1/0")
+    assert len(await store.members()) == 2
+    await store.close()
+
+
 async def test_proxy_can_follow_and_report(users):
     operator, store = open_store(users["operator"]), open_store(users["proxy"])
     info = await register_and_pin(operator)
@@ -58,12 +90,55 @@ async def test_proxy_can_follow_and_report(users):
     version = await store.version("shop", 1)
     await store.report(ME)
     reported = await operator.members()
-    await store.leave(ME.name)
+    await store.leave(ME.key)
 
     assert pins.pins["shop", "prod"].id == info.id
     assert version.content == CONTENT
-    assert [member.name for member in reported] == ["web-1"]
+    assert [member.key for member in reported] == ["web-1/a1"]
+    assert await operator.members() == []
     assert await store.models() == ["shop"]
+    await store.close()
+    await operator.close()
+
+
+async def test_proxy_is_asked_and_can_answer(users):
+    operator, store = open_store(users["operator"]), open_store(users["proxy"])
+    async with aclosing(store.watch(())) as watching:
+        await anext(watching)
+        await operator.ask(QUESTION)
+        pins = await until(watching, lambda seen: seen.questions)
+    await store.answer(QUESTION.id, ME.key, b"yes")
+
+    assert pins.questions == (QUESTION,)
+    assert await operator.answers(QUESTION.id) == {ME.key: b"yes"}
+    await store.close()
+    await operator.close()
+
+
+async def test_proxy_can_tell_that_the_server_is_not_fit(users, server):
+    store = open_store(users["proxy"])
+    server.run("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+
+    with pytest.raises(StoreUnavailable, match="evict"):
+        await anext(store.watch(()))
+    await store.close()
+
+
+async def test_proxy_can_neither_ask_nor_repair(users, server):
+    operator, store = open_store(users["operator"]), open_store(users["proxy"])
+    info = await register_and_pin(operator)
+    by_hand = Pin("shop", "prod", 9, info.id, info.digest, "by-hand")
+    server.run("SET", "{proxy}:pin:shop:prod", f"9|{info.id}|{info.digest}|by-hand")
+    before = server.dump()
+
+    with pytest.raises(ProxyError):
+        await store.ask(QUESTION)
+    with pytest.raises(ProxyError):
+        await store.restore(LOST, by="test", operation="operation-5")
+    with pytest.raises(ProxyError):
+        await store.record(by_hand, by="test", operation="operation-6")
+
+    assert server.dump() == before
     await store.close()
     await operator.close()
 
@@ -89,13 +164,16 @@ async def test_proxy_can_neither_register_nor_pin(users):
     [
         ("SET", "{proxy}:pin:shop:prod", "1|x|y|z"),
         ("HSET", "{proxy}:versions:shop", "1", "x"),
+        ("HSET", "{proxy}:revoked:shop", "1", "x"),
+        ("PEXPIRE", "{proxy}:versions:shop", "1"),
+        ("SET", "{proxy}:questions", "[]"),
         ("EVAL", "return 1", "0"),
         ("PUBLISH", "{proxy}:changes", "1"),
         ("CONFIG", "GET", "*"),
         ("FLUSHALL",),
         ("GET", "somebody-else"),
     ],
-    ids=lambda command: command[0],
+    ids=lambda command: " ".join(command[:2]),
 )
 def test_proxy_user_cannot_harm_the_store(users, command):
     client = redis.Redis.from_url(users["proxy"])

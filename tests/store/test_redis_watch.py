@@ -109,6 +109,20 @@ async def test_a_short_pause_is_no_loss(server, store, versions, pause_s):
         await anext(pins)
 
 
+@pytest.mark.parametrize(("pause_ms", "is_lost"), [(100, False), (2000, True)])
+async def test_a_server_that_pauses_its_clients_is_lost_when_it_takes_long(
+    server, store, pause_ms, is_lost
+):
+    async with watching(server.url, poll_s=0.1) as pins:
+        await anext(pins)
+        server.run("CLIENT", "PAUSE", pause_ms, "ALL")
+        if is_lost:
+            assert await lost(pins) < 1.5
+        else:
+            for _ in range(3):
+                await anext(pins)
+
+
 async def test_a_busy_event_loop_is_not_taken_for_a_dead_server(server, store):
     async with watching(server.url) as pins:
         await anext(pins)

@@ -57,14 +57,6 @@ async def test_a_removed_file_of_leases_is_made_anew(store, path):
     assert [member.name for member in await store.members()] == ["web-2"]
 
 
-async def test_a_lease_from_the_future_does_not_count(store, path):
-    """The clock was set back: nobody knows how old it is."""
-    await store.report(Member("web-1", 0, {}))
-    by_hand(path.with_name(path.name + ".leases"), "UPDATE leases SET at_ms = at_ms + 3600000")
-
-    assert await store.members() == []
-
-
 async def test_old_results_are_forgotten(store, path):
     asked, id = new("a"), operation()
     await store.register(asked, id)

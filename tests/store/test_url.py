@@ -1,18 +1,14 @@
-import asyncio
-import ssl
-import subprocess
 import tempfile
 
 import pytest
 
-from proxy.errors import InvalidArgument, OutcomeUnknown, StoreUnavailable
+from proxy.errors import InvalidArgument
 from proxy.store import redis_url
 from proxy.store.redis import RedisStore
+from proxy.store.redis_tls import TlsConnection
 from proxy.store.sqlite import SqliteStore
 from proxy.store.url import open_store
 from tests.contracts.places import new, operation
-from tests.redis_server import RedisServer, free_port
-from tests.store.story import eventually
 
 CANARY = "s3cret-c4nary"
 
@@ -38,6 +34,9 @@ def test_three_slashes_are_relative_four_absolute():
         (f"unix://ada:{CANARY}@/run/redis.sock?db=2", "unix:///run/redis.sock"),
         ("redis+sentinel://a,b:1/main", "redis+sentinel://a:26379,b:1/main"),
         (f"redis+sentinel://:{CANARY}@a/main/2", "redis+sentinel://a:26379/main"),
+        ("rediss+sentinel://a/main", "rediss+sentinel://a:26379/main"),
+        (f"redis+cluster://ada:{CANARY}@a,b:1", "redis+cluster://a:6379,b:1"),
+        ("rediss+cluster://a/0?ssl_ca_certs=/ca.pem", "rediss+cluster://a:6379"),
     ],
 )
 def test_a_store_says_where_it_is_but_not_how_to_get_in(url, where):
@@ -77,7 +76,10 @@ def test_a_store_says_where_it_is_but_not_how_to_get_in(url, where):
         "redis+sentinel://a",
         "redis+sentinel://a/",
         "redis+sentinel://a/main/x",
-        f"redis+cluster://:{CANARY}@a,b",
+        "redis+cluster://a/1",
+        "redis+cluster://a?ssl_ca_certs=/ca.pem",
+        "rediss+cluster://a?ssl_cert_reqs=none",
+        f"redis+ring://:{CANARY}@a,b",
     ],
 )
 def test_a_url_that_makes_no_sense_is_refused_and_not_repeated(url):
@@ -107,6 +109,9 @@ URLS = (
     "unix:///s",
     "redis+sentinel://h/main",
     "redis+sentinel://h/main?ssl_ca_certs=/ca.pem",
+    "rediss+sentinel://h/main",
+    "redis+cluster://h",
+    "rediss+cluster://h",
 )
 
 
@@ -118,12 +123,11 @@ def test_no_connection_retries_or_times_out_by_itself():
         assert wire.socket_timeout is None
 
 
-@pytest.mark.parametrize("url", [url for url in URLS if "rediss" in url or "ssl" in url])
-def test_certificates_are_checked(url):
+@pytest.mark.parametrize("url", URLS)
+def test_a_url_that_asks_for_tls_gets_nothing_else(url):
     wire = redis_url.source(url).make()
 
-    assert wire.cert_reqs == ssl.CERT_REQUIRED
-    assert wire.check_hostname
+    assert isinstance(wire, TlsConnection) == ("rediss" in url or "ssl" in url)
 
 
 # --- real connections -----------------------------------------------------------------------
@@ -155,122 +159,3 @@ async def test_another_database_of_the_server(start_redis):
     await works(server.url.replace("/0", "/5"))
 
     assert server.run("DBSIZE") == 0
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    """Make an authority and a certificate for 127.0.0.1 only."""
-    directory = tmp_path_factory.mktemp("tls")
-    made = subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=store", "-keyout", "key.pem", "-out", "ca.pem"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        cwd=directory,
-        capture_output=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr
-    return directory
-
-
-@pytest.fixture
-def tls_port(start_redis, certificates):
-    port = free_port()
-    start_redis(
-        *("--tls-port", str(port), "--tls-auth-clients", "no"),
-        *("--tls-cert-file", str(certificates / "ca.pem")),
-        *("--tls-key-file", str(certificates / "key.pem")),
-    )
-    return port
-
-
-async def test_tls_with_the_servers_own_authority(tls_port, certificates):
-    url = f"rediss://127.0.0.1:{tls_port}?ssl_ca_certs={certificates / 'ca.pem'}"
-
-    assert f"rediss://127.0.0.1:{tls_port}" in await works(url)
-
-
-async def test_tls_with_an_unknown_authority_is_refused(tls_port):
-    with pytest.raises(StoreUnavailable):
-        await works(f"rediss://127.0.0.1:{tls_port}")
-
-
-async def test_tls_with_another_name_is_refused(tls_port, certificates):
-    with pytest.raises(StoreUnavailable):
-        await works(f"rediss://localhost:{tls_port}?ssl_ca_certs={certificates / 'ca.pem'}")
-
-
-async def test_tls_never_falls_back_to_plain_text(start_redis, certificates):
-    port = start_redis().port
-
-    with pytest.raises(StoreUnavailable):
-        await works(f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificates / 'ca.pem'}")
-
-
-@pytest.fixture
-def sentinel(start_redis, tmp_path):
-    """A primary and a sentinel that watches it; both, and a port where no sentinel is."""
-    primary = start_redis()
-    config = tmp_path / "sentinel.conf"
-    config.write_text(
-        f"sentinel monitor main 127.0.0.1 {primary.port} 1\n"
-        "sentinel down-after-milliseconds main 300\n"
-    )
-    guard = RedisServer(tmp_path / "sentinel")
-    guard.start_as(str(config), "--sentinel")
-    yield primary, guard, free_port()
-    guard.stop()
-
-
-async def test_a_primary_behind_a_sentinel(sentinel):
-    primary, guard, dead = sentinel
-    url = f"redis+sentinel://127.0.0.1:{dead},127.0.0.1:{guard.port}/main"
-
-    await works(url)
-
-    assert primary.run("DBSIZE") > 0
-
-
-async def test_a_service_that_the_sentinel_does_not_know(sentinel):
-    _, guard, _ = sentinel
-
-    with pytest.raises(StoreUnavailable):
-        await works(f"redis+sentinel://127.0.0.1:{guard.port}/other")
-
-
-async def test_sentinels_that_are_not_there():
-    with pytest.raises(StoreUnavailable):
-        await works(f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{free_port()}/main")
-
-
-@pytest.mark.slow
-async def test_a_replica_that_took_over_is_found(sentinel, start_redis):
-    primary, guard, _ = sentinel
-    primary.run("CONFIG", "SET", "repl-diskless-sync-delay", "0")
-    replica = start_redis("--replicaof", "127.0.0.1", str(primary.port))
-    store = open_store(f"redis+sentinel://127.0.0.1:{guard.port}/main")
-    await store.register(new("a"), operation())
-    guard.run("SENTINEL", "DEBUG", "INFO-PERIOD", "100")  # how soon it finds the replica
-    await eventually(lambda: replica.run("DBSIZE") and knows(guard, replica))
-
-    primary.stop()
-
-    async with asyncio.timeout(10):
-        while not (done := await attempt(store)):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    assert done.info.number == 2
-    await store.close()
-
-
-def knows(guard, replica):
-    return str(replica.port) in str(guard.run("SENTINEL", "REPLICAS", "main"))
-
-
-async def attempt(store):
-    """Try the same registration again: it has one operation id and happens once."""
-    try:
-        return await store.register(new("b"), "op-b")
-    except (StoreUnavailable, OutcomeUnknown):
-        return None

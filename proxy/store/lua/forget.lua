@@ -1,4 +1,4 @@
--- Take names out of the set of members whose lease has lapsed; one that came back stays.
+-- Take names out of the set of members whose lease is gone; one that came back stays.
 -- KEYS: 1 members, then the lease of each name in ARGV
 local gone = {}
 for i, name in ipairs(ARGV) do
@@ -9,4 +9,4 @@ end
 if #gone > 0 then
   redis.call('SREM', KEYS[1], unpack(gone))
 end
-return #gone
+return {'FORGOTTEN', #gone}

@@ -23,23 +23,6 @@ if before then
   return before
 end
 
--- What a pin says; nil if no swap of this model would have written it.
-local function read_pin(text, model)
-  local epoch, id, hex = string.match(text, '^(%d+)|([a-z0-9-]+)|sha256:([0-9a-f]+)|[^|%c]+$')
-  if not epoch or #epoch > 16 or #hex ~= 64 or string.sub(id, 1, #model) ~= model then
-    return nil
-  end
-  local number, short = string.match(string.sub(id, #model + 1), '^%-v([1-9]%d*)%-([0-9a-f]+)$')
-  if not number or #number > 9 or #short < 6 or string.sub(hex, 1, #short) ~= short then
-    return nil
-  end
-  local count = tonumber(epoch)
-  if count < 1 or count > MAX_EPOCH then
-    return nil
-  end
-  return {epoch = count, id = id, digest = 'sha256:' .. hex}
-end
-
 local function key_of(change, offset)
   return KEYS[3 + 6 * (change.of - 1) + offset]
 end
@@ -74,29 +57,34 @@ for i, change in ipairs(order.changes) do
     return {'CONFLICT', i, held}
   end
 end
-local moving = {}
+local floor = epoch_of(order.floor)
+local moving, guarded = {}, {}
 for i, change in ipairs(order.changes) do
   local now = change.current
-  if not (now and now.id == change.id and now.digest == change.digest) then
-    change.index = i
-    change.revoked = redis.call('HEXISTS', key_of(change, 4), change.id) == 1
+  local is_held = now and now.id == change.id and now.digest == change.digest
+  if not is_held or floor > epoch then
     moving[#moving + 1] = change
   end
+  if not (is_held or change.kind == 'repair') then
+    change.index = i
+    change.revoked = redis.call('HEXISTS', key_of(change, 4), change.id) == 1
+    guarded[#guarded + 1] = change
+  end
 end
-for _, change in ipairs(moving) do
+for _, change in ipairs(guarded) do
   local held = redis.call('SISMEMBER', key_of(change, 3), change.label .. ':' .. change.number) == 1
   local frozen = redis.call('EXISTS', key_of(change, 5)) == 1
   if frozen and not change.force and not (held and not change.revoked) then
     return {'FROZEN', change.index}
   end
 end
-for _, change in ipairs(moving) do
+for _, change in ipairs(guarded) do
   if change.revoked and not (change.force or change.restore) then
     return {'REVOKED', change.index}
   end
 end
 if #moving > 0 then
-  epoch = math.max(epoch, epoch_of(order.floor)) + 1
+  epoch = math.max(epoch, floor) + 1
 end
 if epoch > MAX_EPOCH then
   return {'EXHAUSTED', 1}

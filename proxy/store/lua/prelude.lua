@@ -41,6 +41,24 @@ local function epoch_of(stored)
   return math.min(tonumber(stored), MAX_EPOCH)
 end
 
+-- What a pin says; nil if no swap of this model would have written it.
+local function read_pin(text, model)
+  local epoch, id, hex, operation =
+    string.match(text, '^(%d+)|([a-z0-9-]+)|sha256:([0-9a-f]+)|([^|%c]+)$')
+  if not epoch or #epoch > 16 or #hex ~= 64 or string.sub(id, 1, #model) ~= model then
+    return nil
+  end
+  local number, short = string.match(string.sub(id, #model + 1), '^%-v([1-9]%d*)%-([0-9a-f]+)$')
+  if not number or #number > 9 or #short < 6 or string.sub(hex, 1, #short) ~= short then
+    return nil
+  end
+  local count = tonumber(epoch)
+  if count < 1 or count > MAX_EPOCH then
+    return nil
+  end
+  return {epoch = count, id = id, digest = 'sha256:' .. hex, operation = operation}
+end
+
 local function now_ms()
   local now = redis.call('TIME')
   return whole(now[1] * 1000 + math.floor(now[2] / 1000))

@@ -1,0 +1,137 @@
+"""A connection to the store that breaks after any byte of what the store says about a pin.
+
+Whatever had come by then is taken whole or not at all, and found again on the next connection.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack, aclosing
+
+import pytest
+
+from proxy.errors import StoreUnavailable
+from proxy.store.redis import RedisStore
+from proxy.store.redis_keys import Keys
+from proxy.store.redis_url import source
+from proxy.store.redis_watch import watch
+from tests.contracts.places import MODEL, pin
+from tests.fleet.following import following, registered
+from tests.store.relay import relayed
+
+PROD = (MODEL, "prod")
+
+# The longest answers about a pin, the version's bytes included, and some more.
+FURTHEST_BYTES = 3000
+FOLLOWERS = 30
+
+
+@pytest.fixture
+async def store(server):
+    made = RedisStore(source(server.url))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def infos(store):
+    """Return two registered versions, of which the first is pinned."""
+    made = await registered(store, "Recommend jackets.", "Recommend hats.")
+    await pin(store, made[0])
+    return made
+
+
+@pytest.fixture
+async def relays(server):
+    """Return a function that puts so many relays in front of the server."""
+    async with AsyncExitStack() as stack:
+
+        async def put(count):
+            return [await stack.enter_async_context(relayed(server.port)) for _ in range(count)]
+
+        yield put
+
+
+def cut_each_one_byte_later(relays, *, step=1):
+    for count, relay in enumerate(relays, 1):
+        relay.answered_bytes, relay.cut_answers_at = 0, count * step
+
+
+async def size_of_the_news(relay, act):
+    """Return how many bytes are said on a watch from `act` until it was seen."""
+    async with aclosing(watch(source(relay.url).make, Keys(), {PROD})) as watched:
+        before = await anext(watched)
+        relay.answered_bytes = 0
+        await act()
+        while await anext(watched) == before:
+            pass
+        return relay.answered_bytes
+
+
+class Cut:
+    """A watch whose connection will break."""
+
+    def __init__(self, watched, first):
+        self._watched, self._seen = watched, [first]
+
+    @classmethod
+    async def after_a_look(cls, relay):
+        watched = watch(source(relay.url).make, Keys(), {PROD})
+        return cls(watched, await anext(watched))
+
+    async def seen_until_cut(self):
+        """Return every different value that the watch gave until its connection broke."""
+        with pytest.raises(StoreUnavailable):
+            await self._read_on()
+        return self._seen
+
+    async def _read_on(self):
+        async for pins in self._watched:
+            if pins != self._seen[-1]:
+                self._seen.append(pins)
+
+
+async def cut_at_every_byte(store, infos, relays):
+    """Pin, and cut the news of it after each of its bytes; return the pins before and after, and
+    what each watch saw."""
+    (spare,) = await relays(1)
+    size = await size_of_the_news(spare, lambda: pin(store, infos[1]))
+    before, many = await store.pins(), await relays(size)
+    watches = [await Cut.after_a_look(relay) for relay in many]
+    cut_each_one_byte_later(many)
+    await pin(store, infos[0])
+    seen = await asyncio.gather(*(one.seen_until_cut() for one in watches))
+    return before, await store.pins(), seen
+
+
+async def test_what_is_said_of_a_pin_is_taken_whole_or_not_at_all(store, infos, relays):
+    """Every two seconds a watch looks at the server before it reads: where that falls into the cut,
+    nobody gets as far as the news, and it is done again."""
+    for _ in range(4):
+        before, after, seen = await cut_at_every_byte(store, infos, relays)
+        assert all(pins in (before, after) for one in seen for pins in one)
+        if seen[-1][-1] == after:
+            break
+
+    assert {pins.epoch for one in seen for pins in one} == {before.epoch, after.epoch}
+    assert seen[-1][-1] == after
+
+
+@pytest.mark.slow
+async def test_proxy_that_was_cut_off_anywhere_serves_the_pin(store, infos, relays, tmp_path):
+    many = await relays(FOLLOWERS)
+    async with AsyncExitStack() as stack:
+        stores = [RedisStore(source(relay.url)) for relay in many]
+        proxies = [
+            await stack.enter_async_context(following(own, tmp_path / f"{count}"))
+            for count, own in enumerate(stores)
+        ]
+        cut_each_one_byte_later(many, step=FURTHEST_BYTES // FOLLOWERS)
+        await pin(store, infos[1])
+        await asyncio.gather(*(proxy.until_serving(infos[1]) for proxy in proxies))
+        for proxy in proxies:
+            await proxy.lines("pin.changed", 2)
+        switches = [await proxy.logged("pin.changed") for proxy in proxies]
+    for own in stores:
+        await own.close()
+
+    served = [[line["version"] for line in lines] for lines in switches]
+    assert served == [[infos[0].id, infos[1].id]] * FOLLOWERS
