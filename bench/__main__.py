@@ -1,4 +1,4 @@
-"""The benchmark's command line: run, report, check, profile."""
+"""The benchmark's command line: run, fleet, outage, coldstart, report, check, profile."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
-from bench import report, run
+from bench import coldstart, fleet, outage, report, run
 from bench.check import check
 from bench.measure import MODES
 from bench.plan import Plan
@@ -16,6 +17,8 @@ from bench.profile import SAMPLERS, profile
 from bench.targets import choose
 
 ROOT = Path(__file__).parent.parent
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main() -> None:
@@ -38,9 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan(measuring)
     measuring.add_argument("--rounds", type=int, default=3)
     measuring.add_argument("--modes", default=",".join(MODES), help="default: %(default)s")
-    measuring.add_argument("--out", type=Path, default=ROOT / ".bench" / "results.jsonl")
-    measuring.add_argument("--append", action="store_true", help="keep what --out holds")
+    _add_out(measuring, "results")
     measuring.set_defaults(act=_run)
+
+    _add_fleet(verbs)
+    _add_away(verbs)
 
     showing = verbs.add_parser("report", help="show results files as Markdown tables")
     showing.add_argument("files", type=Path, nargs="+")
@@ -60,11 +65,57 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_fleet(verbs: Verbs) -> None:
+    pinning = verbs.add_parser(
+        "fleet", help="pins on a fleet: time to be confirmed by all, CPU time"
+    )
+    pinning.add_argument("--proxies", type=_sizes, default=(1, 10, 50), help="real ones: 1,10,50")
+    pinning.add_argument("--watchers", type=_sizes, default=(1, 10, 50, 200), help="simulated ones")
+    pinning.add_argument("--pins", type=int, default=200)
+    pinning.add_argument("--commands", type=int, default=10, help="runs of proxyctl pin")
+    pinning.add_argument("--rounds", type=int, default=1)
+    pinning.add_argument("--gap-s", type=float, default=0.4, help="mean pause between two pins")
+    _add_out(pinning, "fleet")
+    pinning.set_defaults(act=_fleet)
+
+
+def _add_away(verbs: Verbs) -> None:
+    failing = verbs.add_parser("outage", help="requests while the store is away")
+    _add_run(failing)
+    failing.add_argument("--seconds", type=float, default=60, help="how long it is, each time")
+    failing.add_argument(
+        "--again", type=int, default=9, help="more times, for seconds, for recovery"
+    )
+    failing.add_argument("--rounds", type=int, default=1)
+    _add_out(failing, "outage")
+    failing.set_defaults(act=_outage)
+
+    starting = verbs.add_parser("coldstart", help="start to first answer, with and without store")
+    _add_run(starting)
+    starting.add_argument("--starts", type=int, default=5, help="of each kind")
+    _add_out(starting, "coldstart")
+    starting.set_defaults(act=_coldstart)
+
+
+def _add_out(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / f"{name}.jsonl")
+    parser.add_argument("--append", action="store_true", help="keep what --out holds")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Read `1,10,50`; empty: none."""
+    return tuple(int(part) for part in text.split(",") if part)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--nice", type=int, default=0, help="of all that runs, such as -10 (root)")
+
+
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     peers = os.environ.get("BENCH_PEERS_HOME", str(ROOT / ".bench" / "peers"))
+    _add_run(parser)
     parser.add_argument("--only", type=lambda text: text.split(","), default=[])
     parser.add_argument("--peers-home", type=Path, default=Path(peers))
-    parser.add_argument("--nice", type=int, default=0, help="of all that runs, such as -10 (root)")
     parser.add_argument("--quick", action="store_true", help="short runs, for a first look")
     parser.add_argument("--quiet-s", type=float, default=15, help="longest wait for a quiet second")
     parser.add_argument("--keep", action="store_true", help="keep the targets' work folders")
@@ -84,16 +135,48 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    if not arguments.append:
-        arguments.out.unlink(missing_ok=True)
     run.run(
         _plan(arguments),
         choose(arguments.only),
         arguments.modes.split(","),
         arguments.rounds,
-        arguments.out,
+        _begun(arguments),
     )
     print(report.render(report.read([arguments.out])))
+
+
+def _fleet(arguments: argparse.Namespace) -> None:
+    plan = fleet.FleetPlan(
+        arguments.proxies,
+        arguments.watchers,
+        arguments.pins,
+        arguments.rounds,
+        arguments.commands,
+        arguments.gap_s,
+    )
+    fleet.run(plan, _begun(arguments))
+    print(report.render(report.read([arguments.out])))
+
+
+def _outage(arguments: argparse.Namespace) -> None:
+    plan = Plan(work=ROOT / ".bench", peers=ROOT, nice=arguments.nice)
+    stay = outage.Stay(arguments.seconds, arguments.again, arguments.rounds)
+    outage.run(plan, stay, _begun(arguments))
+    print(report.render(report.read([arguments.out])))
+
+
+def _coldstart(arguments: argparse.Namespace) -> None:
+    plan = Plan(work=ROOT / ".bench", peers=ROOT, nice=arguments.nice)
+    coldstart.run(plan, arguments.starts, _begun(arguments))
+    print(report.render(report.read([arguments.out])))
+
+
+def _begun(arguments: argparse.Namespace) -> Path:
+    """Return the results file, without what it held unless that is to be kept."""
+    out: Path = arguments.out
+    if not arguments.append:
+        out.unlink(missing_ok=True)
+    return out
 
 
 def _profile(arguments: argparse.Namespace) -> None:
@@ -102,11 +185,11 @@ def _profile(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    text = report.render(report.read(arguments.files))
+    found = report.read(arguments.files)
     if arguments.write:
-        arguments.write.write_text(report.placed(arguments.write.read_text(), text))
+        arguments.write.write_text(report.written(arguments.write.read_text(), found))
     else:
-        print(text)
+        print(report.render(found))
 
 
 if __name__ == "__main__":

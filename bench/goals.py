@@ -1,8 +1,9 @@
-"""What this proxy has to reach, as a table: always against a reference of the same run."""
+"""What this proxy has to reach, as tables: against a reference of the same run, or where people
+wait for it, in their seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,10 +15,24 @@ NGINX = "nginx"
 AIOHTTP = "bare-aiohttp"
 
 MB_IN_KB = 1024
+US_IN_MS = 1000
+
+FIFTY = "50 proxies"
+
+HEALTHY = "healthy"
+FAULTS = ("killed", "frozen", "cut off")
+"""What happens to the store, in the order in which it does."""
+
+# Starts, by what they find.
+WITH_STORE = "store there"
+KEPT = ("store gone, last known good", "store silent, last known good")
+NOTHING = ("store gone, nothing kept", "store silent, nothing kept")
 
 
 class Medians(Protocol):
     def median(self, target: str, path: str) -> float | None: ...
+
+    def most(self, target: str, path: str) -> float | None: ...
 
     def ratio(self, target: str, path: str, base: str) -> float | None: ...
 
@@ -135,6 +150,123 @@ GOALS = (
         "start to first request",
         "≤ 1 s",
         _median("small.startup_s"),
+        lambda s: s <= 1,
+        "{:.2f} s",
+    ),
+)
+
+
+def _of(target: str, path: str) -> Callable[[Medians], float | None]:
+    return lambda medians: medians.median(target, path)
+
+
+def _worst(
+    targets: Sequence[str], path: str, scale: float = 1
+) -> Callable[[Medians], float | None]:
+    """Return the largest figure of any round of the targets; all of them have to be there."""
+
+    def measured(medians: Medians) -> float | None:
+        found = [medians.most(target, path) for target in targets]
+        known = [value for value in found if value is not None]
+        return max(known) * scale if len(known) == len(targets) else None
+
+    return measured
+
+
+def _slowest(targets: Sequence[str], path: str) -> Callable[[Medians], float | None]:
+    """Return the largest of the targets' medians; all of them have to be there."""
+
+    def measured(medians: Medians) -> float | None:
+        found = [medians.median(target, path) for target in targets]
+        known = [value for value in found if value is not None]
+        return max(known) if len(known) == len(targets) else None
+
+    return measured
+
+
+def _above_healthy(path: str) -> Callable[[Medians], float | None]:
+    """Return by how many milliseconds the worst kind of outage is above the healthy phase."""
+
+    def measured(medians: Medians) -> float | None:
+        found = [medians.median(target, path) for target in (HEALTHY, *FAULTS)]
+        usual, *away = [value for value in found if value is not None] or [0.0]
+        return (max(away) - usual) / US_IN_MS if len(away) == len(FAULTS) else None
+
+    return measured
+
+
+FLEET_GOALS = (
+    Goal(
+        "a pin confirmed by 50 proxies on one machine, p99",
+        "≤ 50 ms",
+        _of(FIFTY, "pins.p99_ms"),
+        lambda ms: ms <= 50,
+        "{:.1f} ms",
+    ),
+    Goal(
+        "pins that not all 50 confirmed",
+        "none",
+        _worst((FIFTY,), "pins.unconfirmed"),
+        lambda count: count == 0,
+        "{:.0f}",
+    ),
+)
+OUTAGE_GOALS = (
+    Goal(
+        "requests that failed while the store was away",
+        "none",
+        _worst((HEALTHY, *FAULTS), "outage.failed"),
+        lambda count: count == 0,
+        "{:.0f}",
+    ),
+    Goal(
+        "streams that broke while the store was away",
+        "none",
+        _worst((HEALTHY, *FAULTS), "outage.broken_streams"),
+        lambda count: count == 0,
+        "{:.0f}",
+    ),
+    Goal(
+        "latency p99 above the healthy phase",
+        "≤ 5 ms",
+        _above_healthy("outage.p99_us"),
+        lambda ms: ms <= 5,
+        "{:+.2f} ms",
+    ),
+    Goal(
+        "longest that the event loop was blocked",
+        "≤ 100 ms",
+        _worst(FAULTS, "outage.loop_lag_ms"),
+        lambda ms: ms <= 100,
+        "{:.1f} ms",
+    ),
+    Goal(
+        "longest lag of a chunk, from the vendor to the app",
+        "≤ 100 ms",
+        _worst(FAULTS, "outage.lag_max_us", 1 / US_IN_MS),
+        lambda ms: ms <= 100,
+        "{:.1f} ms",
+    ),
+    Goal(
+        "store back until a pin made at once is confirmed, at most",
+        "≤ 1 s",
+        _worst(FAULTS, "outage.most_confirmed_s"),
+        lambda s: s <= 1,
+        "{:.2f} s",
+    ),
+)
+START_GOALS = (
+    Goal(
+        "start to first answer, from last known good",
+        "≤ 1 s",
+        _slowest(KEPT, "start.first_s"),
+        lambda s: s <= 1,
+        "{:.2f} s",
+    ),
+    Goal(
+        "store back to first 200, after a start with nothing",
+        "≤ 1 s",
+        _worst(NOTHING, "start.healed_s"),
         lambda s: s <= 1,
         "{:.2f} s",
     ),

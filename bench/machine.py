@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -75,6 +76,15 @@ def busy_us(cpu: int) -> float:
     raise RuntimeError(f"this machine has no CPU {cpu}")
 
 
+def all_busy_us() -> float:
+    """Return how long all CPUs together have not been idle since boot, in microseconds."""
+    return sum(busy_us(cpu) for cpu in range(cpus()))
+
+
+def cpus() -> int:
+    return os.cpu_count() or 1
+
+
 def own_cpu_us() -> float:
     """Return the CPU time of this process and of its children that have ended."""
     times = os.times()
@@ -112,6 +122,11 @@ def free_port() -> int:
         return port
 
 
+def header() -> dict[str, Any]:
+    """Return the line of a results file that says where and when its figures were taken."""
+    return {"machine": description(), "at": time.strftime("%Y-%m-%d %H:%M")}
+
+
 def description() -> dict[str, str]:
     """Describe the machine in the words of a results file."""
     cpuinfo = Path("/proc/cpuinfo").read_text()
@@ -125,7 +140,16 @@ def description() -> dict[str, str]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "nginx": _nginx_version(),
+        "redis": _redis_version(),
     }
+
+
+def _redis_version() -> str:
+    redis = find_tool("redis-server")
+    if redis is None:
+        return ""
+    told = subprocess.run([redis, "--version"], capture_output=True, text=True, check=False)
+    return told.stdout.partition("v=")[2].partition(" ")[0]
 
 
 def _nginx_version() -> str:

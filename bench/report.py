@@ -9,10 +9,75 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.goals import GOALS
+from bench.goals import FLEET_GOALS, GOALS, OUTAGE_GOALS, START_GOALS, Goal
+from bench.tables import (
+    COMMAND,
+    CONFIRMED,
+    LARGE,
+    MEMORY,
+    OUTAGE,
+    SMALL,
+    SPENT,
+    START,
+    STREAM,
+    Column,
+    Table,
+)
 
-BEGIN = "<!-- bench: begin -->"
-END = "<!-- bench: end -->"
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What one command measures. `kinds` of records belong to it; empty: all that no other section
+    claims. Its tables stand between marks of its own in a document."""
+
+    name: str
+    kinds: frozenset[str]
+    goals: tuple[Goal, ...]
+    tables: tuple[Table, ...]
+
+    @property
+    def begin(self) -> str:
+        return f"<!-- {self.name}: begin -->"
+
+    @property
+    def end(self) -> str:
+        return f"<!-- {self.name}: end -->"
+
+
+RUN = Section(
+    "bench",
+    frozenset(),
+    GOALS,
+    (
+        Table("Small requests (1.2 KB), 32 connections", SMALL),
+        Table("Streams: 200 at once, 64 chunks at 20 ms", STREAM),
+        Table("Requests of 1 MB, 4 connections", LARGE),
+        Table("Memory: 1,000 streams held open", MEMORY),
+    ),
+)
+FLEET = Section(
+    "bench fleet",
+    frozenset({"fleet"}),
+    FLEET_GOALS,
+    (
+        Table("From the swap until all have confirmed", CONFIRMED, sort=False, what="fleet"),
+        Table("CPU time", SPENT, sort=False, what="fleet"),
+        Table("`proxyctl pin` as a command", COMMAND, sort=False, what="fleet"),
+    ),
+)
+OUTAGES = Section(
+    "bench outage",
+    frozenset({"outage"}),
+    OUTAGE_GOALS,
+    (Table("Requests while the store is away", OUTAGE, sort=False, what="store"),),
+)
+STARTS = Section(
+    "bench coldstart",
+    frozenset({"coldstart"}),
+    START_GOALS,
+    (Table("From the start of the process", START, sort=False, what="start"),),
+)
+SECTIONS = (RUN, FLEET, OUTAGES, STARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +91,10 @@ class Results:
         """Return the median over the rounds of what lies at a dotted path; None if nowhere."""
         found = self.values(target, path)
         return statistics.median(found) if found else None
+
+    def most(self, target: str, path: str) -> float | None:
+        """Return the largest over the rounds, of what must never be: None if nowhere."""
+        return max(self.values(target, path), default=None)
 
     def spread(self, target: str, path: str) -> float:
         """Return (largest - smallest) / median."""
@@ -50,19 +119,28 @@ class Results:
         ]
 
 
-def read(files: Iterable[Path]) -> Results:
+def read(files: Iterable[Path]) -> dict[str, Results]:
     return parse(line for file in files for line in file.read_text().splitlines())
 
 
-def parse(lines: Iterable[str]) -> Results:
-    results = Results({}, [])
+def parse(lines: Iterable[str]) -> dict[str, Results]:
+    """Return the results by the name of their section, each with the machines they came from."""
+    found: dict[str, Results] = {}
+    machine: dict[str, Any] | None = None
     for line in lines:
         record = json.loads(line)
         if "machine" in record:
-            results.machines.append(record)
-        else:
-            results.rounds.setdefault(record["target"], []).append(record)
-    return results
+            machine = record
+            continue
+        results = found.setdefault(_section_of(record).name, Results({}, []))
+        results.rounds.setdefault(record["target"], []).append(record)
+        if machine is not None and machine not in results.machines:
+            results.machines.append(machine)
+    return found
+
+
+def _section_of(record: Mapping[str, Any]) -> Section:
+    return next((one for one in SECTIONS if record.get("kind") in one.kinds), RUN)
 
 
 def _at(record: Any, path: str) -> Any:
@@ -73,113 +151,63 @@ def _at(record: Any, path: str) -> Any:
     return record
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A heading, and what a target's cell shows: a value times `scale`, or a ratio to `base`."""
-
-    heading: str
-    path: str
-    digits: int = 0
-    scale: float = 1
-    base: str = ""
-    percent: bool = False
-
-    def cell(self, results: Results, target: str) -> str:
-        if self.base:
-            value = results.ratio(target, self.path, self.base)
-        else:
-            value = results.median(target, self.path)
-        if value is None:
-            return "-"
-        return (
-            f"{value:.{self.digits}%}" if self.percent else f"{value * self.scale:.{self.digits}f}"
-        )
-
-
-KB_TO_MB = 1 / 1024
-US_TO_MS = 1 / 1000
-
-SMALL = (
-    Column("CPU µs/request", "small.c32.cpu_us", 1),
-    Column("× nginx", "small.c32.cpu_us", 2, base="nginx"),
-    Column("× aiohttp", "small.c32.cpu_us", 2, base="bare-aiohttp"),
-    Column("requests/s", "small.c32.per_s"),
-    Column("× aiohttp", "small.c32.per_s", 2, base="bare-aiohttp"),
-    Column("p50 ms", "small.c32.p50_us", 2, US_TO_MS),
-    Column("p99 ms", "small.c32.p99_us", 2, US_TO_MS),
-    Column("added p50 µs, 1 connection", "small.added_p50_us"),
-    Column("added p99 µs", "small.added_p99_us"),
-    Column("start s", "small.startup_s", 2),
-    Column("noise", "small.c32.noise", 1, percent=True),
-)
-STREAM = (
-    Column("CPU µs/chunk", "stream.cpu_us_chunk", 1),
-    Column("× nginx", "stream.cpu_us_chunk", 2, base="nginx"),
-    Column("× aiohttp", "stream.cpu_us_chunk", 2, base="bare-aiohttp"),
-    Column("first chunk +p50 ms", "stream.added_ttft_p50_us", 2, US_TO_MS),
-    Column("+p99 ms", "stream.added_ttft_p99_us", 2, US_TO_MS),
-    Column("chunk lag p50 ms", "stream.lag_p50_us", 2, US_TO_MS),
-    Column("p99 ms", "stream.lag_p99_us", 2, US_TO_MS),
-    Column("streams", "stream.whole"),
-    Column("noise", "stream.noise", 1, percent=True),
-)
-LARGE = (
-    Column("CPU µs/request", "large.cpu_us"),
-    Column("× nginx", "large.cpu_us", 2, base="nginx"),
-    Column("× aiohttp", "large.cpu_us", 2, base="bare-aiohttp"),
-    Column("requests/s", "large.per_s"),
-    Column("p50 ms", "large.p50_us", 2, US_TO_MS),
-    Column("memory after MB", "large.rss_kb", 0, KB_TO_MB),
-    Column("noise", "large.noise", 1, percent=True),
-)
-MEMORY = (
-    Column("idle MB", "memory.rss_idle_kb", 1, KB_TO_MB),
-    Column("idle CPU ms/s", "memory.idle_us_per_s", 2, US_TO_MS),
-    Column("KB/open stream", "memory.rss_stream_kb", 1),
-    Column("at 1,000 streams MB", "memory.rss_peak_kb", 1, KB_TO_MB),
-)
-TABLES = (
-    ("Small requests (1.2 KB), 32 connections", SMALL),
-    ("Streams: 200 at once, 64 chunks at 20 ms", STREAM),
-    ("Requests of 1 MB, 4 connections", LARGE),
-    ("Memory: 1,000 streams held open", MEMORY),
-)
-
-
-def render(results: Results) -> str:
+def render(found: Mapping[str, Results]) -> str:
     """Return the whole report: targets, tables, and what to know about the run."""
-    parts = [_goals(results)] if "proxy" in results.rounds else []
-    parts += [_table(title, columns, results) for title, columns in TABLES]
+    shown = [(section, found[section.name]) for section in SECTIONS if section.name in found]
+    return "\n\n".join(_rendered(section, results) for section, results in shown)
+
+
+def written(document: str, found: Mapping[str, Results]) -> str:
+    """Return `document` with each section that was measured between its marks, as far as it has
+    them. Raises `ValueError` if it has none of those marks."""
+    shown = [one for one in SECTIONS if one.name in found and one.begin in document]
+    if not shown:
+        raise ValueError(f"the document has no marks for {', '.join(found)}")
+    for section in shown:
+        document = placed(document, section, _rendered(section, found[section.name]))
+    return document
+
+
+def placed(document: str, section: Section, text: str) -> str:
+    """Return `document` with `text` between two marks. Raises `ValueError` without them."""
+    before, begin, rest = document.partition(section.begin)
+    _, end, after = rest.partition(section.end)
+    if not begin or not end:
+        raise ValueError(f"the document has no {section.begin} … {section.end}")
+    return f"{before}{section.begin}\n\n{text}\n\n{section.end}{after}"
+
+
+def _rendered(section: Section, results: Results) -> str:
+    known = section is not RUN or "proxy" in results.rounds
+    parts = [_goals(section.goals, results)] if known else []
+    parts += [_table(table, results) for table in section.tables]
     parts += [_notes(results)]
     return "\n\n".join(filter(None, parts))
 
 
-def placed(document: str, text: str) -> str:
-    """Return `document` with `text` between its two marks. Raises `ValueError` without them."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the document has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
-
-
-def _table(title: str, columns: Sequence[Column], results: Results) -> str:
+def _table(table: Table, results: Results) -> str:
+    columns = table.columns
     first = columns[0].path
     shown = [name for name in results.rounds if results.median(name, first) is not None]
     if not shown:
         return ""
-    shown.sort(key=lambda name: results.median(name, first) or 0)
-    lines = [f"### {title}", "", _row(["target", *(column.heading for column in columns)])]
+    if table.sort:
+        shown.sort(key=lambda name: results.median(name, first) or 0)
+    lines = [f"### {table.title}", "", _row([table.what, *_headings(columns)])]
     lines.append(_row(["---", *("---:" for _ in columns)]))
     for name in shown:
         lines.append(_row([name, *(column.cell(results, name) for column in columns)]))
     return "\n".join(lines)
 
 
-def _goals(results: Results) -> str:
+def _headings(columns: Sequence[Column]) -> list[str]:
+    return [column.heading for column in columns]
+
+
+def _goals(goals: Sequence[Goal], results: Results) -> str:
     lines = ["### Targets", "", _row(["what", "target", "measured", ""])]
     lines.append(_row(["---", "---", "---", "---"]))
-    for goal in GOALS:
+    for goal in goals:
         value = goal.measured(results)
         if value is None:
             lines.append(_row([goal.what, goal.wanted, "not measured", ""]))
@@ -192,13 +220,13 @@ def _goals(results: Results) -> str:
 def _notes(results: Results) -> str:
     lines = [_machine(found) for found in results.machines]
     counts = {name: len(rounds) for name, rounds in results.rounds.items()}
-    rounds = ", ".join(f"{name} {count}" for name, count in counts.items())
+    rounds = ", ".join(f"{name} × {count}" for name, count in counts.items())
     spreads = ", ".join(
         f"{name} {results.spread(name, 'small.c32.cpu_us'):.0%}"
         for name in counts
         if results.values(name, "small.c32.cpu_us")
     )
-    lines.append(f"Rounds: {rounds}; medians are shown.")
+    lines.append(f"Rounds: {rounds}; medians are shown, and of what must not be the most.")
     if spreads:
         lines.append(f"Spread of the CPU time per small request over the rounds: {spreads}.")
     lines += _faults(results)
@@ -209,7 +237,8 @@ def _machine(found: Mapping[str, Any]) -> str:
     about = found["machine"]
     return (
         f"{found['at']}, {about['cpus']} × {about['cpu']}, Linux {about['kernel']}, "
-        f"Python {about['python']}, nginx {about['nginx'] or 'not installed'}."
+        f"Python {about['python']}, nginx {about['nginx'] or 'not installed'}, "
+        f"redis {about.get('redis') or 'not installed'}."
     )
 
 
@@ -247,6 +276,9 @@ CHECKS: tuple[Callable[[Mapping[str, Any]], str], ...] = (
     lambda facts: str(facts.get("error", "")),
     lambda facts: f"broken streams: {facts['wrong']}" if facts.get("wrong") else "",
     lambda facts: "log lines are missing" if facts.get("complete") is False else "",
+    lambda facts: f"failed: {facts['reasons']}" if facts.get("reasons") else "",
+    lambda facts: f"{n} pins not confirmed by all" if (n := facts.get("unconfirmed")) else "",
+    lambda facts: "the fault was not noticed" if facts.get("noticed") is False else "",
     _wrong_statuses,
     _miscounted,
 )

@@ -25,8 +25,7 @@ def run(plan: Plan, specs: Sequence[Spec], modes: Sequence[str], rounds: int, ou
     _prepare_harness(plan)
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a") as lines:
-        machine_line = {"machine": machine.description(), "at": time.strftime("%Y-%m-%d %H:%M")}
-        print(json.dumps(machine_line), file=lines, flush=True)
+        print(json.dumps(machine.header()), file=lines, flush=True)
         for number in range(1, rounds + 1):
             for spec in specs:
                 record = {"round": number, **_one(plan, spec, modes)}

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httptools
 import uvloop
@@ -28,6 +28,8 @@ DONE = re.compile(rb"data: ?\[DONE\]")
 PROMPT_TOKENS = 263
 
 STREAM_LIMIT_S = 60
+
+_N = TypeVar("_N", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ async def _once(stream: Stream, tally: Tally) -> bool:
     return ended.keep
 
 
-def percentile(values: Sequence[int], share: float) -> int | None:
+def percentile(values: Sequence[_N], share: float) -> _N | None:
     """Return the smallest value that is not below `share` of the others; None of none."""
     if not values:
         return None
