@@ -105,8 +105,8 @@ class Follower:
     # --- running
 
     async def start(self) -> None:
-        """Wait for a first snapshot from the store, or for the first failure to get one: a second at
-        most, and a third of it if there is one from disk. `run` must be running beside it."""
+        """Wait for a first snapshot from the store, or for the first failure to get one: a second
+        at most, and a third of it if there is one from disk. `run` must be running beside it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_ATTEMPT_S) as limit:
                 await self._began.wait()
