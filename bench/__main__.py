@@ -74,7 +74,9 @@ def _add_fleet(verbs: Verbs) -> None:
     pinning.add_argument("--pins", type=int, default=200)
     pinning.add_argument("--commands", type=int, default=10, help="runs of proxyctl pin")
     pinning.add_argument("--rounds", type=int, default=1)
-    pinning.add_argument("--gap-s", type=float, default=0.4, help="mean pause between two pins")
+    pinning.add_argument(
+        "--gap-s", type=float, default=fleet.GAP_S, help="mean pause between two pins"
+    )
     _add_out(pinning, "fleet")
     pinning.set_defaults(act=_fleet)
 

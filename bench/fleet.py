@@ -32,6 +32,11 @@ FLOORS = {Kind.PROXY: Kind.BARE_PROCESS, Kind.WATCHER: Kind.BARE}
 
 COMMAND_LIMIT_S = 30.0
 
+# Half of it at least: by then a fleet has saved and announced what it switched to.
+GAP_S = 1.0
+# A bare watcher has nothing to do afterwards.
+FLOOR_GAP_S = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
@@ -43,7 +48,7 @@ class FleetPlan:
     pins: int
     rounds: int
     commands: int = 10
-    gap_s: float = 0.4
+    gap_s: float = GAP_S
 
 
 def run(plan: FleetPlan, out: Path) -> None:
@@ -87,7 +92,8 @@ async def _fleet(plan: FleetPlan, kind: Kind, count: int) -> Facts:
         try:
             known = await versions.register(store, plan.pins + plan.commands)
             async with members.crew(kind, count, store, server.url, Path(folder)) as crew:
-                found = await pins.series(store, server, crew, known[: plan.pins], plan.gap_s)
+                gap_s = plan.gap_s if kind in FLOORS else min(plan.gap_s, FLOOR_GAP_S)
+                found = await pins.series(store, server, crew, known[: plan.pins], gap_s)
                 if kind is Kind.PROXY:
                     found |= await _as_commands(Path(folder), server, known[plan.pins :])
                 return found
