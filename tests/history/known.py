@@ -6,7 +6,7 @@ So a process that is killed within moments of a switch leaves a file that may be
 next process, if it cannot read the store, serves that: an older version, until the store is back.
 That is known (docs/history-checker.md) and the only thing that is excused here, exactly so far: the
 proxy was awake for less than `SAVED_WITHIN_S` between the promise and its end, and the process that
-answers had not read the store since.
+answers had not read the store since, or only a pin of a version there that cannot be served.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from tests.history.record import (
 SAVED_WITHIN_S = 3.0
 
 FREEZE_PROXY = "freeze proxy"
+PIN_TAMPERED = "pin what is tampered with"
 
 Span = tuple[float, float]
 Place = tuple[str, str]
@@ -109,8 +110,8 @@ class Known:
             lines=lines,
             lives=lives,
             down={proxy: down(each) for proxy, each in lives.items()},
-            frozen=_frozen(history.fault),
-            spoiled=spoiled(history.by_hand, times),
+            frozen=_spans(history.fault, FREEZE_PROXY),
+            spoiled=joined(spoiled(history.by_hand, times), unservable(history.fault)),
             floors=floors(history, times, lines),
             seen_s=seen(history.pinned),
         )
@@ -249,6 +250,17 @@ def spoiled(
     return dict(found)
 
 
+def unservable(faults: Iterable[Fault]) -> dict[str, list[Span]]:
+    """Return when the version that a label held was tampered with, by key: what it held before is
+    served on, which the store does not say."""
+    return _spans(faults, PIN_TAMPERED)
+
+
+def joined(*found: Mapping[str, Sequence[Span]]) -> dict[str, list[Span]]:
+    keys = sorted({key for spans in found for key in spans})
+    return {key: [span for spans in found for span in spans.get(key, ())] for key in keys}
+
+
 def floors(
     history: History,
     times: Mapping[str, Sequence[Entry]],
@@ -284,10 +296,11 @@ def _held_at(entries: Sequence[Entry], epoch: int) -> int:
     return max((entry.epoch for entry in entries if entry.epoch <= epoch), default=0)
 
 
-def _frozen(faults: Iterable[Fault]) -> dict[str, list[Span]]:
+def _spans(faults: Iterable[Fault], kind: str) -> dict[str, list[Span]]:
+    """Return when there was a fault of this kind, by target."""
     found: dict[str, list[Span]] = defaultdict(list)
     for fault in faults:
-        if fault.kind == FREEZE_PROXY:
+        if fault.kind == kind:
             found[fault.target].append((fault.started_s, fault.ended_s))
     return dict(found)
 

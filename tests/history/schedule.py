@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.history.known import FREEZE_PROXY
+from tests.history.known import FREEZE_PROXY, PIN_TAMPERED
 
 FREEZE_STORE = "freeze store"
 KILL_STORE = "kill store"
@@ -15,7 +15,6 @@ STRAY = "stray pin"
 GARBAGE = "garbage in a pin"
 BY_HAND = "pin by hand"
 TAMPER = "tamper with bytes"
-PIN_TAMPERED = "pin what is tampered with"
 COLD_START = "start without the store"
 KILL_PROXY = "kill proxy"
 STOP_PROXY = "stop proxy"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.history import kept, served
 from tests.history.check import violations
-from tests.history.known import SAVED_WITHIN_S, Known
+from tests.history.known import PIN_TAMPERED, SAVED_WITHIN_S, Known
 from tests.history.made import FLIP, FLOP, WEB, Made, answer, good, id_of, mark, pin, sha, version
 from tests.history.record import (
     Asked,
@@ -463,3 +463,11 @@ def test_a_history_can_be_read_again(tmp_path):
 
 def test_versions_of_the_good_history_are_registered():
     assert violations(good().add(*version("solo", 1), Counted("solo", 1, 1, 1, 1, 1)).history) == []
+
+
+def test_a_pin_that_cannot_be_served_tells_nobody_what_was_held_before():
+    made = Made(killed_after(SAVED_WITHIN_S / 2).all())
+    made.change(Lived, lambda one: one.life == 2, found_s=(23.0,))
+
+    assert [one.rule for one in violations(made.history)] == ["older"]
+    assert violations(made.add(Fault(PIN_TAMPERED, FLIP, 22.5, 23.5)).history) == []
