@@ -7,15 +7,13 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from proxy import __version__, events
-from proxy.admin.app import build_app
-from proxy.admin.runner import build_runner, listen
 from proxy.admin.view import AdminView, Alone
 from proxy.fleet.follow import Follower
 from proxy.fleet.last_known_good import LastKnownGood
@@ -23,7 +21,8 @@ from proxy.fleet.naming import made_up_name, new_instance
 from proxy.fleet.snapshot import Snapshot
 from proxy.gateway.access import Access
 from proxy.gateway.gateway import Gateway
-from proxy.gateway.vendors import Vendors, fingerprint, open_vendors, unfit
+from proxy.gateway.preflight import Preflight
+from proxy.gateway.vendors import Vendors, fingerprint, open_vendors
 from proxy.http.deadlines import Deadlines
 from proxy.http.listener import READ_BYTES, Listener
 from proxy.http.outbox import Outbox
@@ -39,6 +38,9 @@ from proxy.settings import Settings, StoreSettings, split_address
 from proxy.store.base import Store
 from proxy.store.url import open_store
 from proxy.versions.record import Member
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def _follower(plan: _Plan, store: Store, disk: LastKnownGood) -> Follower:
         log=plan.log,
         clock=time.monotonic,
         explicit_versions=settings.limits.explicit_versions,
-        fit=partial(unfit, settings.vendors),
+        fit=Preflight(settings.vendors, plan.env, time.monotonic),
     )
     follower.saver.saves = role.saves
     if plan.former is not None and plan.former.follower.snapshot.loaded:
@@ -268,6 +270,11 @@ async def _accept(listener: Listener, one: socket.socket) -> asyncio.AbstractSer
 async def _admin(plan: _Plan, sockets: Sockets, view: AdminView) -> web.AppRunner | None:
     if not sockets.admin:
         return None
+    # Apps are answered by now: aiohttp takes a third of a start, and is imported beside that.
+    await asyncio.to_thread(import_module, "proxy.admin.runner")
+    from proxy.admin.app import build_app
+    from proxy.admin.runner import build_runner, listen
+
     host, _ = split_address(plan.settings.listen.admin)
     runner = build_runner(build_app(Alone(view), host), plan.log)
     await listen(runner, sockets.admin)

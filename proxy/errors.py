@@ -226,6 +226,46 @@ class Revoked(CommandError):
     code, fault = "revoked", "operator"
 
 
+class Unproven(CommandError):
+    """A pin that would bring what the gate in force was not shown to let through."""
+
+    code, fault = "unproven", "caller"
+
+
+class GateRefused(CommandError):
+    """A version that was judged and did not pass."""
+
+    code, fault = "gate_refused", "caller"
+
+
+class GateChanged(CommandError):
+    code, fault = "gate_changed", "caller"
+
+
+class NothingToRatify(CommandError):
+    code, fault = "nothing_to_ratify", "caller"
+
+
+class EvalFailed(CommandError):
+    """An eval that says nothing about the version: something else answered, or nothing did."""
+
+    code, fault = "eval_failed", "operator"
+
+
+class EvalRefused(CommandError):
+    """An eval whose result would not pass the gate, where that was asked."""
+
+    code, fault = "eval_refused", "caller"
+
+
+class NoResult(CommandError):
+    code, fault = "no_result", "caller"
+
+
+class NoKey(CommandError):
+    code, fault = "no_key", "operator"
+
+
 class NotPrepared(CommandError):
     """A proxy that was asked to prepare a version said that it could not serve it."""
 
@@ -238,6 +278,34 @@ class NoRollbackTarget(CommandError):
 
 class NothingToUndo(CommandError):
     code, fault = "nothing_to_undo", "operator"
+
+
+class NothingToRehearse(CommandError):
+    code, fault = "nothing_to_rehearse", "operator"
+
+
+class DrillRefused(CommandError):
+    """A drill on `prod` itself, at a moment when it could do harm."""
+
+    code, fault = "drill_refused", "operator"
+
+
+class DrillStopped(CommandError):
+    """A drill that did not come to its end. What `prod` held, it holds."""
+
+    code, fault = "drill_stopped", "operator"
+
+
+class NotReverted(CommandError):
+    """A drill that came to its end and did not prove what it was there to prove."""
+
+    code, fault = "not_reverted", "operator"
+
+
+class NotPutBack(CommandError):
+    """A drill on `prod` that could not put back what `prod` held: somebody has to, at once."""
+
+    code, fault = "not_put_back", "operator"
 
 
 class VersionConflict(CommandError):

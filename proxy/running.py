@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from proxy import events
@@ -27,6 +27,9 @@ from proxy.http.sockets import Bound, Sockets, close_all
 from proxy.http.steering import steer_away
 from proxy.observe.loop_lag import LoopLag
 from proxy.store.base import Store
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 # A handshake that was under way when new ones were steered away ends in this time, unless the app
 # is on another continent.

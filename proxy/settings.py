@@ -13,10 +13,16 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from proxy.versions.names import is_label, is_model_name
+from proxy.versions.record import DRILL
 
-DialectName = Literal["openai.chat", "openai.responses"]
+DialectName = Literal["openai.chat", "openai.responses", "anthropic.messages"]
 
 DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
+
+# What a vendor speaks whose entry does not say: the wire formats that most of them share.
+USUAL_DIALECTS: tuple[DialectName, ...] = ("openai.chat", "openai.responses")
+
+Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -31,6 +37,12 @@ def _label(text: str) -> str:
     if not is_label(text):
         raise ValueError("is not a label")
     return text
+
+
+def _granted(text: str) -> str:
+    if text == DRILL:
+        raise ValueError("is what rollbacks are rehearsed on, and never served to apps")
+    return _label(text)
 
 
 def _address(text: str) -> str:
@@ -62,7 +74,7 @@ def split_address(text: str) -> tuple[str, int]:
 
 
 Name = Annotated[str, AfterValidator(_name)]
-Label = Annotated[str, AfterValidator(_label)]
+GrantedLabel = Annotated[str, AfterValidator(_granted)]
 Address = Annotated[str, AfterValidator(_address)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
@@ -122,7 +134,10 @@ class Vendor(_Section):
     api_key_file: Path | None = Field(None, description="File with the key; read again on change.")
     api_key_env: str | None = Field(None, description="Environment variable with the key.")
     dialects: tuple[DialectName, ...] = Field(
-        DIALECTS, min_length=1, description="Wire formats that the vendor speaks."
+        USUAL_DIALECTS, min_length=1, description="Wire formats that the vendor speaks."
+    )
+    auth: Auth | None = Field(
+        None, description="How it wants its key: bearer, or a header's name. Default: by dialect."
     )
     ca_file: Path | None = Field(None, description="CA certificates (PEM) instead of the system's.")
 
@@ -138,7 +153,7 @@ class App(_Section):
 
     token_sha256: str = Field(pattern=r"^[0-9a-f]{64}\z", description="SHA-256 of the token, hex.")
     models: tuple[Name, ...] = Field((), description="Models the app may call; empty: all.")
-    labels: tuple[Label, ...] = Field(("prod",), description="Labels the app may ask for.")
+    labels: tuple[GrantedLabel, ...] = Field(("prod",), description="Labels the app may ask for.")
     explicit_versions: bool = Field(False, description="Whether name@vN and full ids are allowed.")
 
 
@@ -196,6 +211,12 @@ class Log(_Section):
     requests: bool = Field(True, description="Write one line a request.")
 
 
+class Drills(_Section):
+    max_age_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = Field(
+        30, description="A model whose last drill is older is flagged; 0: none is."
+    )
+
+
 class Settings(_Section):
     listen: Listen = Listen()
     store: StoreSettings = StoreSettings()
@@ -207,6 +228,7 @@ class Settings(_Section):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     log: Log = Log()
+    drills: Drills = Drills()
 
     @model_validator(mode="after")
     def _safe(self) -> Settings:

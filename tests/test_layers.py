@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS = {
     "vocabulary": {"errors", "events", "locate"},
-    "pure": {"versions", "complaints", "dialects", "routing", "settings"},
+    "pure": {"versions", "evals", "complaints", "dialects", "routing", "settings"},
     "ports": {"store", "fleet", "http", "observe"},
     "use cases": {"gateway", "control"},
     "doors": {
@@ -106,7 +106,7 @@ def test_ports_know_nothing_of_one_another(module):
     assert beside <= {mine} | PORTS_BESIDE.get(mine, set())
 
 
-def test_nothing_serves_the_simulated_vendor_but_the_first_run():
+def test_nothing_serves_the_simulated_vendor_but_commands_that_say_so():
     users = {
         module
         for module in OURS
@@ -114,7 +114,7 @@ def test_nothing_serves_the_simulated_vendor_but_the_first_run():
         and any(part_of(name) == "simvendor" for name in ours(module))
     }
 
-    assert users <= {"proxy.cli.up"}
+    assert users <= {"proxy.cli.simulation"}
 
 
 def test_the_simulated_vendor_shares_nothing_with_what_it_stands_in_for():

@@ -12,6 +12,8 @@ from proxy.cli.main import VERBS
 from proxy.errors import StoreUnsafe, UnknownVersionAsked, VersionCorrupt, WrongDialect
 from proxy.fleet import last_known_good
 from proxy.fleet.follow import UNREADABLE
+from proxy.gateway.preflight import NOT_RENDERED, RETIRED_MODEL, UNKNOWN_VENDOR
+from proxy.gateway.vendor_list import KEY_REFUSED, NO_KEY
 from proxy.observe.log_sink import LogSink
 from proxy.observe.request_line import Outcome, RequestLine, encode
 from proxy.observe.stats import MOST_SERIES, Stats
@@ -89,6 +91,12 @@ def test_reasons_why_a_pin_is_rejected_are_documented(operations):
     assert set(re.findall(r"`(\w+)`", paragraph)) == reasons
 
 
+def test_reasons_of_a_preflight_are_documented(operations):
+    reasons = {UNKNOWN_VENDOR, RETIRED_MODEL, NOT_RENDERED, NO_KEY, KEY_REFUSED, WrongDialect.code}
+
+    assert set(first(table(operations, "preflight"))) == reasons
+
+
 def test_files_of_last_known_good_are_documented(operations):
     for name in (last_known_good.FILE, last_known_good.PREVIOUS, last_known_good.LOCK):
         assert f"`{name}`" in operations
@@ -124,7 +132,7 @@ def test_levels_of_events_are_documented(operations, repository):
 
 def test_every_event_that_is_named_exists(operations, logging):
     """Names with two words and a dot that are no file and no setting."""
-    families = "pin|store|lease|snapshot|proxy|log|request|settings|worker"
+    families = "pin|drill|store|lease|snapshot|proxy|log|request|settings|worker"
     named = set(re.findall(rf"`((?:{families})\.\w+)`", operations))
     named |= set(re.findall(r"`((?:request|log)\.\w+)`", logging))
 

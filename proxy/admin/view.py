@@ -9,6 +9,7 @@ from typing import Any
 from proxy.fleet.follow import Follower
 from proxy.observe.log_sink import LogSink
 from proxy.observe.stats import Stats
+from proxy.versions.evidence import Drill
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,15 @@ class AdminView:
             "leased": follower.reporter.leased,
             "not_saved": follower.saver.not_saved,
             "in_flight": self.stats.in_flight,
+            "drills": {drill.model: self._drill(drill) for drill in follower.drills.known.values()},
+        }
+
+    def _drill(self, drill: Drill) -> dict[str, Any]:
+        return {
+            "at": drill.at,
+            "age_s": round(self.follower.drills.age_s(drill), 3),
+            "rollback_ms": drill.rollback_ms,
+            "reverted": drill.reverted,
         }
 
     def metrics(self) -> Iterator[str]:
@@ -65,9 +75,22 @@ class AdminView:
         for name, value in gauges.items():
             yield f"# TYPE {name} gauge"
             yield f"{name} {int(value)}"
+        yield from self._drill_lines()
         yield "# TYPE proxy_log_lines_dropped_total counter"
         yield f"proxy_log_lines_dropped_total {self.sink.dropped}"
         yield from self.stats.lines()
+
+    def _drill_lines(self) -> Iterator[str]:
+        known = self.follower.drills
+        values: dict[str, Callable[[Drill], float]] = {
+            "proxy_drill_age_seconds": lambda drill: round(known.age_s(drill), 1),
+            "proxy_drill_rollback_seconds": lambda drill: round(drill.rollback_ms / 1000, 6),
+            "proxy_drill_reverted": lambda drill: int(drill.reverted),
+        }
+        for name, value in values.items():
+            yield f"# TYPE {name} gauge"
+            for model, drill in sorted(known.known.items()):
+                yield f'{name}{{model="{model}"}} {value(drill)}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import click
 
 from proxy.cli.command import Call, Verb
@@ -12,10 +14,13 @@ HELP = """\
 Look at everything that a pin, a rollback or a request needs: settings, store,
 pinned versions, the way back, files, vendor keys and vendor models.
 
-It changes nothing. Vendors are asked for their list of models, with the key if
-there is one; no tokens are spent. A vendor that is away is yellow; one whose
-list lacks a vendor model that is pinned is red. The exit status is 1 if
-anything is red.
+It changes nothing. Live proxies are asked whether they could serve what is
+pinned and what a rollback would go to, with their own vendors and keys; where
+none is live, this looks with the settings and keys that it finds here.
+
+Vendors are asked for their list of models; no tokens are spent. One whose list
+lacks a model that is needed, or that refuses the key, is red; one that is away
+or has no list is yellow. The exit status is 1 if anything is red.
 
 examples:
   proxyctl check
@@ -27,11 +32,11 @@ examples:
 @click.pass_obj
 def command(call: Call) -> Answer:
     settings = call.settings()
-    report = call.run(lambda store: check(store, settings, call.env), settings)
-    return Answer(report.json(), (_table(report),), status=DONE if report.ok else REFUSED)
+    report = call.run(lambda store: check(store, settings, call.env, monotonic), settings)
+    return Answer(report.json(), (findings_table(report),), status=DONE if report.ok else REFUSED)
 
 
-def _table(report: CheckReport) -> Table:
+def findings_table(report: CheckReport) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for finding in report.findings:
         hint = f" ({finding.hint})" if finding.hint else ""

@@ -28,6 +28,7 @@ class Call:
 
     env: Mapping[str, str] = field(repr=False)
     json: bool = False
+    markdown: bool = False
     store_url: str | None = field(default=None, repr=False)
     config: str | None = None
 
@@ -113,6 +114,13 @@ def shared_options() -> list[click.Parameter]:
             help="Answer with one JSON object on stdout.",
         ),
         click.Option(
+            ["--markdown"],
+            is_flag=True,
+            expose_value=False,
+            callback=_remember("markdown"),
+            help="Answer in Markdown, for a pull request.",
+        ),
+        click.Option(
             ["--store"],
             metavar="URL",
             expose_value=False,
@@ -136,5 +144,7 @@ def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None
         call = context.find_object(Call)
         if call is not None and value:
             setattr(call, name, value)
+            if call.json and call.markdown:
+                raise click.UsageError("--json does not go with --markdown")
 
     return keep

@@ -16,11 +16,12 @@ HELP = """\
 Show what changed between two versions of a model: the prompt and the few-shot
 messages line by line, settings field by field, tools by name.
 
-Files are not looked at; register first, the number costs nothing.
+Either side may be `files`: what the model's folder holds now, registered or not.
+This registers nothing.
 
 examples:
   proxyctl diff recommender v6 v7
-  proxyctl diff recommender prod v8
+  proxyctl diff recommender prod files
 """
 
 
@@ -30,15 +31,19 @@ examples:
 @click.argument("after", metavar="VERSION")
 @click.pass_obj
 def command(call: Call, model: str, before: str, after: str) -> Answer:
-    compared = call.run(lambda store: diff(store, model, before, after))
+    settings = call.settings(only=frozenset({"store", "models"}))
+    folder = settings.models.dir
+    compared = call.run(
+        lambda store: diff(store, model, before, after, models_dir=folder), settings
+    )
     return Answer(compared.json(), tuple(_page(compared)))
 
 
 def _page(compared: Compared) -> Iterator[Block]:
-    model, difference = compared.before.model, compared.difference
+    model, difference = compared.model, compared.difference
     yield line(
         strong(model),
-        f"  {short(compared.before.id, model)} → {short(compared.after.id, model)}",
+        f"  {short(compared.before, model)} → {short(compared.after, model)}",
     )
     if difference.is_empty:
         yield line(dim("the same content"))

@@ -9,15 +9,29 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from proxy.cli.command import Call, Verb
-from proxy.cli.page import Answer, Block, Cell, Table, bad, dim, line, short, strong, warning, when
+from proxy.cli.page import (
+    Answer,
+    Block,
+    Cell,
+    Table,
+    bad,
+    dim,
+    good,
+    line,
+    short,
+    strong,
+    warning,
+    when,
+)
 from proxy.control.back import HISTORY_LIMIT
 from proxy.control.history import at, history
 from proxy.versions.record import Event, Kind
 
 HISTORY_HELP = """\
-Show every pin of a model, newest first: who, when, and why.
+Show what was done to a model, newest first: who, when, and why.
 
-Registrations are not in it; see versions. Times are UTC, by the store's clock.
+Pins, freezes, changes of the gate, ratified pins and drills. Registrations and
+results of evals are not in it; see versions. Times are UTC, by the store's clock.
 
 examples:
   proxyctl history recommender
@@ -42,7 +56,7 @@ _AGO = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-@click.command("history", cls=Verb, help=HISTORY_HELP, short_help="Show every pin of a model.")
+@click.command("history", cls=Verb, help=HISTORY_HELP, short_help="Show what was done to a model.")
 @click.argument("model", metavar="NAME")
 @click.option("--label", metavar="LABEL", help="Of this label only.")
 @click.option(
@@ -51,14 +65,14 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 @click.pass_obj
 def history_command(call: Call, model: str, label: str | None, limit: int) -> Answer:
     found = call.run(lambda store: history(store, model, label=label, limit=limit))
-    return Answer(found.json(), _history_page(found.pins))
+    return Answer(found.json(), _history_page(found.events))
 
 
-def _history_page(pins: Sequence[Event]) -> list[Block]:
-    if not pins:
+def _history_page(events: Sequence[Event]) -> list[Block]:
+    if not events:
         return [line(dim("nothing was pinned yet"))]
     headers = ("when", "label", "from", "to", "how", "by", "why")
-    return [Table(headers, tuple(map(_row, pins)))]
+    return [Table(headers, tuple(map(_row, events)))]
 
 
 def _row(event: Event) -> tuple[Cell, ...]:
@@ -74,6 +88,8 @@ def _row(event: Event) -> tuple[Cell, ...]:
 
 
 def _how(event: Event) -> Cell:
+    if event.verdict:
+        return good(f"{event.kind}, {event.verdict}")
     if event.forced:
         return bad(f"{event.kind}, forced")
     return warning(str(event.kind)) if event.kind is Kind.ROLLBACK else str(event.kind)

@@ -6,13 +6,18 @@ import click
 
 from proxy import __version__
 from proxy.cli import (
+    attach,
     check,
     checkout,
+    compare,
     diff,
+    evaluate,
     freeze,
+    gate,
     history,
     pin,
     register,
+    rehearse,
     render,
     repair,
     rollback,
@@ -21,6 +26,7 @@ from proxy.cli import (
     status,
     undo,
     up,
+    verify_deploy,
     versions,
 )
 from proxy.cli.command import shared_options
@@ -43,6 +49,9 @@ VERBS = (
     show.command,
     diff.command,
     render.command,
+    evaluate.command,
+    attach.command,
+    compare.command,
     pin.command,
     rollback.command,
     undo.command,
@@ -51,8 +60,12 @@ VERBS = (
     history.at_command,
     freeze.freeze,
     freeze.unfreeze,
+    gate.gate,
+    gate.ratify_command,
+    rehearse.command,
     repair.command,
     check.command,
+    verify_deploy.command,
 )
 
 program = Program(

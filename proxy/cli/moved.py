@@ -22,6 +22,7 @@ from proxy.cli.page import (
 )
 from proxy.control.act import PinReport
 from proxy.control.confirm import Confirmation, Proxy
+from proxy.control.prepare import several
 from proxy.store.base import Moved
 
 
@@ -40,7 +41,14 @@ _NOT_ENOUGH = "the pin is moved, but not every proxy has confirmed it; see proxy
 
 def _warnings(report: PinReport) -> Iterator[str]:
     for rejection in report.preparation.rejected:
-        yield f"{rejection.proxy} cannot serve {rejection.version}: {rejection.reason}"
+        why = rejection.words or rejection.reason
+        yield f"{rejection.proxy} cannot serve {rejection.version}: {why}"
+    # In a large fleet all say the same of one vendor.
+    said: dict[tuple[str, str], list[str]] = {}
+    for remark in report.preparation.remarks:
+        said.setdefault((remark.version, remark.words), []).append(remark.proxy)
+    for (version, words), proxies in said.items():
+        yield f"{version}: {words} (says {several(proxies)})"
     if silent := report.preparation.silent:
         yield f"did not answer before the swap: {', '.join(silent)}"
     if not report.confirmation.enough:

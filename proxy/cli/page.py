@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from proxy.errors import ProxyError
+
 # Exit statuses; scripts rely on them.
 DONE, REFUSED, WRONG_USAGE, NOT_CONFIRMED, UNKNOWN = 0, 1, 2, 3, 4
 
@@ -57,12 +59,14 @@ Block = Line | Table | Diff | Verbatim
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A command's result. `warnings` go to stderr; `status` is the exit status."""
+    """A command's result. `warnings` go to stderr; `status` is the exit status, `refusal` why it
+    is not 0 although there is a result."""
 
     facts: Mapping[str, Any]
     page: Sequence[Block] = ()
     warnings: Sequence[str] = ()
     status: int = DONE
+    refusal: ProxyError | None = None
 
 
 def line(*parts: Cell) -> Line:
@@ -97,3 +101,15 @@ def short(version: str | None, model: str) -> str:
 def when(at: str) -> str:
     """Write a stored time (UTC) to the second."""
     return at[:19].replace("T", " ")
+
+
+def ago(seconds: float) -> str:
+    """Write how long ago something was, as roughly as people would."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
+def so_many_proxies(count: int) -> str:
+    return f"{count} {'proxy' if count == 1 else 'proxies'}"

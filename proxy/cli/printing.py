@@ -1,7 +1,7 @@
 """The one place that prints: answers to stdout, warnings and errors to stderr.
 
 In a terminal with colours and as wide as it is; piped, as plain columns that never wrap, so that
-grep and awk work. rich respects NO_COLOR.
+grep and awk work. rich respects NO_COLOR. As Markdown it is what a pipeline posts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from io import StringIO
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from rich import box
 from rich.console import Console
@@ -20,12 +20,12 @@ from rich.style import Style
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from proxy.cli.page import Answer, Block, Cell, Diff, Line, Span, Table, Verbatim
+from proxy.cli.clean import clean
+from proxy.cli.markdown import markdown
+from proxy.cli.page import Answer, Block, Cell, Diff, Line, Span, Table, Verbatim, line, strong
 from proxy.errors import Conflict, InvalidFiles, OutcomeUnknown, ProxyError
 
-# Prompts and reasons are other people's text: escape sequences would act on the terminal, and
-# direction marks would show a diff in another order than it has.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+Form = Literal["text", "json", "markdown"]
 
 _STYLES = {
     "": Style.null(),
@@ -40,18 +40,18 @@ _DIFF_STYLES = {"+": "good", "-": "bad", "@": "dim"}
 _PIPED_WIDTH = 100_000
 
 
-def clean(text: str) -> str:
-    """Return `text` without characters that act on a terminal; line ends and tabs stay."""
-    return _UNPRINTABLE.sub("\ufffd", text)
-
-
-def print_answer(answer: Answer, *, as_json: bool) -> None:
-    """Print the facts as one line of JSON, or the page."""
+def print_answer(answer: Answer, form: Form) -> None:
+    """Print the facts as one line of JSON, or the page; then why it is refused, to stderr."""
     print_warnings(answer.warnings)
-    if as_json:
-        print_facts(answer.facts)
+    if form == "json":
+        told = {} if answer.refusal is None else {"error": error_facts(answer.refusal)}
+        print_facts({**answer.facts, **told})
+    elif form == "markdown":
+        _write(sys.stdout, markdown(answer.page))
     else:
         _write(sys.stdout, render(answer.page, sys.stdout))
+    if answer.refusal is not None:
+        _complain(answer.refusal)
 
 
 def print_warnings(warnings: Iterable[str]) -> None:
@@ -69,12 +69,27 @@ def print_banner(page: Iterable[Block]) -> None:
     _write(sys.stderr, render(page, sys.stderr))
 
 
-def print_error(error: ProxyError, *, as_json: bool) -> None:
-    """Print `proxyctl: MESSAGE [code]` and the hint to stderr; as JSON to stdout too."""
-    hint = f"hint: {error.hint}\n" if error.hint else ""
-    _write(sys.stderr, clean(f"proxyctl: {_message(error)}\n{hint}"))
-    if as_json:
+def print_error(error: ProxyError, form: Form = "text") -> None:
+    """Print `proxyctl: MESSAGE [code]` and the hint to stderr; for JSON and Markdown to stdout
+    too: who posts what it says should post that it failed."""
+    _complain(error)
+    if form == "json":
         print_facts({"error": error_facts(error)})
+    elif form == "markdown":
+        _write(sys.stdout, markdown(map(_complaint, _said(error).splitlines())))
+
+
+def _complain(error: ProxyError) -> None:
+    _write(sys.stderr, clean(_said(error)))
+
+
+def _said(error: ProxyError) -> str:
+    hint = f"hint: {error.hint}\n" if error.hint else ""
+    return f"proxyctl: {_message(error)}\n{hint}"
+
+
+def _complaint(text: str) -> Line:
+    return line(strong(text)) if text.startswith("proxyctl: ") else line(text)
 
 
 def _message(error: ProxyError) -> str:
@@ -154,8 +169,8 @@ def _text(cell: Cell) -> Text:
     return Text(clean(span.text), _STYLES[span.style])
 
 
-def _diff_line(line: str) -> Text:
-    return Text(clean(line), _STYLES[_DIFF_STYLES.get(line[:1], "")])
+def _diff_line(one: str) -> Text:
+    return Text(clean(one), _STYLES[_DIFF_STYLES.get(one[:1], "")])
 
 
 def _table(table: Table, terminal: bool) -> RichTable:

@@ -11,7 +11,13 @@ import click
 
 from proxy.cli.command import Call, write_help
 from proxy.cli.page import DONE, REFUSED, UNKNOWN, WRONG_USAGE, Answer
-from proxy.cli.printing import print_answer, print_error, print_warnings, print_wrong_usage
+from proxy.cli.printing import (
+    Form,
+    print_answer,
+    print_error,
+    print_warnings,
+    print_wrong_usage,
+)
 from proxy.errors import OutcomeUnknown, ProxyError
 
 
@@ -44,12 +50,18 @@ class Program(click.Group):
             print_warnings(["interrupted"])
             return REFUSED
         except ProxyError as error:
-            print_error(_with_hint(error), as_json=call.json)
+            print_error(_with_hint(error), _form(call))
             return UNKNOWN if isinstance(error, OutcomeUnknown) else REFUSED
         if not isinstance(answer, Answer):
             return int(answer or DONE)  # help was shown
-        print_answer(answer, as_json=call.json)
+        print_answer(answer, _form(call))
         return answer.status
+
+
+def _form(call: Call) -> Form:
+    if call.json:
+        return "json"
+    return "markdown" if call.markdown else "text"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -12,7 +12,8 @@ from proxy.cli.options import acting
 from proxy.cli.page import Answer, Line, dim, good, line, strong
 from proxy.control.act import Act
 from proxy.control.folder import model_folders
-from proxy.control.register import RegisterReport, Source, read_sources, register
+from proxy.control.register import DryRun, RegisterReport, Source, read_sources, register
+from proxy.control.register import dry_run as would_register
 from proxy.store.base import Store
 
 HELP = """\
@@ -24,12 +25,15 @@ new version with the next number; comments and formatting are none. With --all
 every folder is registered. All problems of all files are told at once, and
 nothing is registered then.
 
+With --dry-run nothing is registered: it says what would be, and all problems.
+
 Who, when, the git commit and the version in prod (the parent) are kept beside
 the content. This pins nothing; see pin.
 
 examples:
   proxyctl register recommender --message "warmer tone"
   proxyctl register --all --json
+  proxyctl register --all --dry-run                 on a pull request
   proxyctl register recommender --git-tag           tag the commit by the id
 """
 
@@ -43,12 +47,14 @@ SECTIONS = frozenset({"store", "models", "vendors"})
 @click.option("--parent", metavar="VERSION", help="What it comes from [what prod holds].")
 @click.option("--git-tag", is_flag=True, help="Tag the commit; the files must be in it.")
 @click.option("--allow-secrets", is_flag=True, help="Take text that looks like a credential.")
+@click.option("--dry-run", is_flag=True, help="Say what would be registered; change nothing.")
 @acting
 @click.pass_obj
 def command(
     call: Call,
     names: tuple[str, ...],
     everything: bool,
+    dry_run: bool,
     message: str,
     parent: str | None,
     git_tag: bool,
@@ -60,10 +66,12 @@ def command(
     settings = call.settings(only=SECTIONS)
     models = sorted(set(names)) or model_folders(settings.models.dir)
 
-    async def work(store: Store) -> list[RegisterReport]:
+    async def work(store: Store) -> list[RegisterReport] | list[DryRun]:
         sources = await read_sources(
             settings.models.dir, models, allow_secrets=allow_secrets, git_tag=git_tag
         )
+        if dry_run:
+            return [await would_register(store, one, settings.vendors) for one in sources]
         return [
             await register(
                 store,
@@ -88,7 +96,9 @@ def _own_act(act: Act, source: Source, count: int) -> Act:
     return Act(act.by, f"{act.operation}.{source.model}", act.reason)
 
 
-def _answer(reports: Sequence[RegisterReport], *, single: bool, folder: Path) -> Answer:
+def _answer(
+    reports: Sequence[RegisterReport] | Sequence[DryRun], *, single: bool, folder: Path
+) -> Answer:
     facts = [report.json() for report in reports]
     nothing = line(dim(f"there is no model in {folder}"))
     return Answer(
@@ -98,7 +108,11 @@ def _answer(reports: Sequence[RegisterReport], *, single: bool, folder: Path) ->
     )
 
 
-def _line(report: RegisterReport) -> Line:
+def _line(report: RegisterReport | DryRun) -> Line:
+    if isinstance(report, DryRun):
+        if report.known is not None:
+            return line(strong(report.known.id), dim("  is registered"))
+        return line(strong(report.model), good("  would be a new version"), dim("  nothing done"))
     parent = report.info.meta.parent
     if not report.created:
         return line(strong(report.info.id), dim("  was registered before"))

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
 from proxy.cli.command import Call, Verb
-from proxy.cli.page import Answer, Block, Cell, Table, bad, dim, good, line, short, warning, when
+from proxy.cli.page import (
+    Answer,
+    Block,
+    Cell,
+    Table,
+    ago,
+    bad,
+    dim,
+    good,
+    line,
+    short,
+    so_many_proxies,
+    warning,
+    when,
+)
 from proxy.control.confirm import MISSING
 from proxy.control.status import LabelState, ModelState, ProxyState, Status, status
 from proxy.fleet.standing import FOLLOWING
+from proxy.settings_file import STORE_SECTIONS
 from proxy.versions.record import SERVING
+
+SECTIONS = STORE_SECTIONS | {"drills"}
 
 # A proxy hears from its store four times a second.
 QUIET_S = 3.0
@@ -23,6 +40,10 @@ A pin that was set by hand shows as unrecorded; one that cannot be read as
 broken. A proxy that fell silent is missing for ten minutes; one whose release
 or vendor table differs from most is marked. `older` counts the requests that
 still end with what a label held before.
+
+What was forced to prod is marked until it is ratified. A drill is due when the
+last one is older than drills.max_age_days, or did not show that behaviour
+reverts.
 
 A store that is behind the fleet lost something; see repair. Whether all of it
 would work is another question; see check.
@@ -37,7 +58,9 @@ examples:
 @click.argument("models", nargs=-1, metavar="[NAME]...")
 @click.pass_obj
 def command(call: Call, models: tuple[str, ...]) -> Answer:
-    state = call.run(lambda store: status(store, set(models)))
+    settings = call.settings(only=SECTIONS)
+    days = settings.drills.max_age_days
+    state = call.run(lambda store: status(store, set(models), max_age_days=days), settings)
     return Answer(state.json(), tuple(_page(state)))
 
 
@@ -53,12 +76,36 @@ def _page(state: Status) -> Iterator[Block]:
         yield Table(headers, rows)
     else:
         yield line(dim("no model is registered; see proxyctl register"))
+    yield from _drills(state.models)
     yield line()
     if state.fleet:
         rows = tuple(_proxy(one, state) for one in state.fleet)
         yield Table(("proxy", "state", "epoch", "store", "seen", "older", "release", ""), rows)
     else:
         yield line(dim("no proxy is live"))
+
+
+def _drills(models: Iterable[ModelState]) -> Iterator[Block]:
+    """Show what was rehearsed, and what should be."""
+    rows = tuple(_drill(one) for one in models if one.guards.drill is not None or one.drill_due)
+    if rows:
+        yield line()
+        yield Table(("model", "last drill", "rollback", "behaviour", ""), rows)
+
+
+def _drill(model: ModelState) -> tuple[Cell, ...]:
+    drill, age_s = model.guards.drill, model.drill_age_s
+    hint = f"proxyctl rehearse {model.model}"
+    due = warning(f"due: {hint}") if model.drill_due else ""
+    if drill is None or age_s is None:
+        return (model.model, warning("never"), "", "", due)
+    return (
+        model.model,
+        ago(age_s),
+        f"{drill.rollback_ms:g} ms, {so_many_proxies(drill.proxies)}",
+        good("reverted") if drill.reverted else bad("did not revert"),
+        due,
+    )
 
 
 def _rows(model: ModelState) -> Iterator[tuple[Cell, ...]]:
@@ -76,8 +123,10 @@ def _label_row(model: ModelState, state: LabelState, notes: Cell) -> tuple[Cell,
     held = good(short(state.pin.id, model.model)) if state.pin else bad("broken")
     if state.pin is not None and event is None:
         notes = bad("unrecorded: set by hand")
-    if event is not None and event.forced:
-        notes = bad("forced")
+    if state.pin is not None and (state.label, state.pin.id) in model.forced:
+        notes = bad("forced, not ratified")
+    elif event is not None and event.forced:
+        notes = warning("forced")
     return (
         model.model,
         state.label,

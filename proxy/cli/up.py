@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -16,9 +11,10 @@ from proxy.cli.command import Call, Verb
 from proxy.cli.options import whoami
 from proxy.cli.printing import print_banner, print_facts, print_warnings
 from proxy.cli.serve import Ready, listening, run_proxy
+from proxy.cli.simulation import with_simulated
 from proxy.cli.welcome import Welcome, facts, page
 from proxy.control.act import Act
-from proxy.control.first_run import keyless, prepare, simulated
+from proxy.control.first_run import prepare
 
 if TYPE_CHECKING:
     from proxy.serve import Bound
@@ -46,14 +42,10 @@ def command(call: Call, listen: str | None, admin: str | None) -> int:
     prepared = call.run(lambda store: prepare(store, settings, act), settings)
     for one in prepared:
         print_warnings(one.registered.warnings)
-    played = keyless(settings, call.env)
-    with ExitStack() as stack:
-        if played:
-            models = [one.content.model.id for one in prepared]
-            url = stack.enter_context(_running_vendor(models))
-            settings = simulated(settings, played, url)
-        welcome = Welcome(prepared, played, settings, elsewhere=bool(call.store_url or call.config))
-        return run_proxy(settings, call.env, _ready(welcome, as_json=call.json))
+    models = [one.content.model.id for one in prepared]
+    with with_simulated(settings, call.env, models) as (chosen, played):
+        welcome = Welcome(prepared, played, chosen, elsewhere=bool(call.store_url or call.config))
+        return run_proxy(chosen, call.env, _ready(welcome, as_json=call.json))
 
 
 def _ready(welcome: Welcome, *, as_json: bool) -> Ready:
@@ -64,37 +56,3 @@ def _ready(welcome: Welcome, *, as_json: bool) -> Ready:
             print_banner(page(welcome, bound.data, bound.admin))
 
     return say
-
-
-@contextmanager
-def _running_vendor(models: Sequence[str]) -> Iterator[str]:
-    """Run the simulated vendor on a thread and a loop of its own; yield its base URL.
-
-    A server runs its own loop to the end, so the two cannot share one.
-    """
-    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = threading.Thread(target=asyncio.run, args=(_vendor(models, started),), daemon=True)
-    thread.start()
-    url, loop, stop = started.result()
-    try:
-        yield url
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-
-
-async def _vendor(
-    models: Sequence[str],
-    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]],
-) -> None:
-    from proxy.simvendor.server import SimulatedVendor  # nobody else needs it
-
-    stop = asyncio.Event()
-    try:
-        async with SimulatedVendor(auth=False, models=models) as vendor:
-            started.set_result((vendor.url, asyncio.get_running_loop(), stop))
-            await stop.wait()
-    except BaseException as error:
-        if not started.done():
-            started.set_exception(error)
-        raise

@@ -12,10 +12,10 @@ from proxy.control.catalog import ModelRow, VersionRow, list_models, list_versio
 from proxy.versions.record import PROD, VersionInfo
 
 HELP = """\
-List the versions of a model, newest first, with the labels that hold them.
-Without a NAME, list the models and what is pinned.
+List the versions of a model, newest first, with the labels that hold them and
+the score of their last eval. Without a NAME, list models and what is pinned.
 
-This shows no content; see show and diff.
+This shows no content and no cases; see show, diff and compare.
 
 examples:
   proxyctl versions
@@ -63,7 +63,7 @@ def _others(row: ModelRow) -> str:
 
 
 def _versions(rows: Sequence[VersionRow]) -> list[Block]:
-    headers = ("version", "labels", "registered", "by", "commit", "parent", "message")
+    headers = ("version", "labels", "eval", "registered", "by", "commit", "parent", "message")
     return [Table(headers, tuple(map(_version, rows)))]
 
 
@@ -72,12 +72,21 @@ def _version(row: VersionRow) -> tuple[Cell, ...]:
     return (
         strong(short(info.id, info.model)),
         _labels(row),
+        _score(row),
         when(info.at),
         info.meta.by,
         commit(info),
         short(info.meta.parent, info.model) if info.meta.parent else "",
         info.meta.message,
     )
+
+
+def _score(row: VersionRow) -> Cell:
+    if not row.evals:
+        return ""
+    newest = row.evals[0]
+    text = f"{newest.score:.3f}"
+    return dim(f"{text} simulated") if newest.simulated else text
 
 
 def _labels(row: VersionRow) -> Cell:

@@ -8,7 +8,7 @@ from proxy.control.references import Found, find, find_id, require_label, requir
 from proxy.errors import NoRollbackTarget
 from proxy.store.base import Change, Expect, Store
 from proxy.versions.backward import applied, holders, reversal, rollback_target
-from proxy.versions.record import PROD, Event, Kind
+from proxy.versions.record import PROD, Event, Guards, Kind
 
 # Decisions look at the whole history of one model; this bounds the memory that may cost.
 HISTORY_LIMIT = 100_000
@@ -59,6 +59,14 @@ async def undo(store: Store, model: str, act: Act, wait: Wait, *, label: str = P
         restore=reverse.restore,
     )
     return await carry_out(store, [change], act, wait)
+
+
+async def goes_back(store: Store, model: str, label: str, id: str, guards: Guards) -> bool:
+    """Say whether `label` held this version before, and it may freely be pinned again: nobody
+    rolled back from it since, and it did not come there by force only."""
+    if id in guards.revoked or f"{label}:{id}" in guards.unratified:
+        return False
+    return id in set(holders(await store.history(model, HISTORY_LIMIT), label))
 
 
 async def _history(store: Store, model: str) -> list[Event]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from proxy.control.back import HISTORY_LIMIT
 from proxy.control.references import find, require_model
+from proxy.control.register import read_source
+from proxy.control.results import Proof, proofs
 from proxy.store.base import Store
 from proxy.versions.content import Content
 from proxy.versions.diff import Difference, compare
 from proxy.versions.record import PROD, Pins, VersionInfo
+
+FILES = "files"
+"""How an operator says that the files are meant, instead of a registered version."""
 
 
 def info_json(info: VersionInfo) -> dict[str, Any]:
@@ -49,43 +56,55 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """One version, the labels that hold it, and why it was revoked (None: it was not)."""
+    """One version, the labels that hold it, why it was revoked (None: it was not), and its results,
+    newest first."""
 
     info: VersionInfo
     labels: tuple[str, ...]
     revoked: str | None
+    evals: tuple[Proof, ...] = ()
 
     def json(self) -> dict[str, Any]:
         return {
             **info_json(self.info),
             "labels": list(self.labels),
             "revoked": self.revoked is not None,
+            "evals": [proof.json() for proof in self.evals],
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A version with its content."""
+    """A version with its content and its results, newest first."""
 
     info: VersionInfo
     content: Content
+    evals: tuple[Proof, ...] = ()
 
     def json(self) -> dict[str, Any]:
         content = self.content.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {"model": self.info.model, **info_json(self.info), "content": content}
+        return {
+            "model": self.info.model,
+            **info_json(self.info),
+            "evals": [proof.json() for proof in self.evals],
+            "content": content,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    before: VersionInfo
-    after: VersionInfo
+    """What turns one version into another; each is an id, or `files`."""
+
+    model: str
+    before: str
+    after: str
     difference: Difference
 
     def json(self) -> dict[str, Any]:
         return {
-            "model": self.before.model,
-            "from": self.before.id,
-            "to": self.after.id,
+            "model": self.model,
+            "from": self.before,
+            "to": self.after,
             "same": self.difference.is_empty,
             **self.difference.json(),
         }
@@ -112,11 +131,13 @@ async def list_versions(store: Store, model: str) -> list[VersionRow]:
     versions = await require_model(store, model)
     labels = labels_of(await store.pins(), model)
     revoked = (await store.guards(model)).revoked
+    known = proofs(await store.history(model, HISTORY_LIMIT))
     return [
         VersionRow(
             info,
             tuple(label for label, held in labels.items() if held == info.id),
             revoked.get(info.id),
+            tuple(known.get(info.digest, ())),
         )
         for info in reversed(versions)
     ]
@@ -125,10 +146,20 @@ async def list_versions(store: Store, model: str) -> list[VersionRow]:
 async def show(store: Store, model: str, reference: str) -> Shown:
     """Return a version with its content, verified; raises as `references.find` does."""
     found = await find(store, model, reference)
-    return Shown(found.info, found.content)
+    known = proofs(await store.history(model, HISTORY_LIMIT))
+    return Shown(found.info, found.content, tuple(known.get(found.info.digest, ())))
 
 
-async def diff(store: Store, model: str, before: str, after: str) -> Compared:
-    """Return what turns version `before` into `after`; raises as `references.find` does."""
-    old, new = await find(store, model, before), await find(store, model, after)
-    return Compared(old.info, new.info, compare(old.content, new.content))
+async def diff(store: Store, model: str, before: str, after: str, *, models_dir: Path) -> Compared:
+    """Return what turns version `before` into `after`. Either may be `files`: what the model's
+    folder holds now. Raises as `references.find` and `register.read_source` do."""
+    old = await _side(store, model, before, models_dir)
+    new = await _side(store, model, after, models_dir)
+    return Compared(model, old[0], new[0], compare(old[1], new[1]))
+
+
+async def _side(store: Store, model: str, reference: str, models_dir: Path) -> tuple[str, Content]:
+    if reference == FILES:
+        return FILES, (await read_source(models_dir, model, allow_secrets=True)).content
+    found = await find(store, model, reference)
+    return found.info.id, found.content

@@ -1,26 +1,32 @@
-"""Would it work? Store, pins, files, keys, vendors, and the way back, looked at from here."""
+"""Would it work? Store, pins, files, keys, vendors, and the way back.
+
+Whether a version could be served is asked of the proxies that are live: it is their keys and their
+vendors that count. Where none answers, it is looked at from here.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from proxy.control.confirm import MISSING
 from proxy.control.folder import model_folders, read_folder
-from proxy.control.preflight import VendorModels, usable, vendor_models
-from proxy.control.references import Found, find_id
+from proxy.control.prepare import FORWARD_S, Preparation, look, named, several
+from proxy.control.references import find_id
 from proxy.control.status import ModelState, ProxyState, Status, status
-from proxy.dialects.registry import DIALECTS
-from proxy.errors import InvalidFiles, ProxyError, RequestError, StoreUnavailable, StoreUnsafe
-from proxy.gateway.credential import find_credential
-from proxy.settings import Settings, Vendor
+from proxy.errors import InvalidFiles, ProxyError, StoreUnavailable, StoreUnsafe
+from proxy.fleet.fitness import IN_WORDS, Trouble
+from proxy.fleet.snapshot import Served, ready
+from proxy.gateway.preflight import Preflight, servable
+from proxy.gateway.vendor_list import VendorModels
+from proxy.settings import Settings
 from proxy.store.base import Store
 from proxy.versions import identity, sources
 from proxy.versions.content import Content
-from proxy.versions.record import PROD
+from proxy.versions.record import DRILL, PROD
 
 
 class Level(StrEnum):
@@ -58,48 +64,51 @@ class CheckReport:
 
 
 @dataclass(slots=True)
+class Need:
+    """Which versions name one model of a vendor; `first`: for one of them it is no fallback."""
+
+    versions: list[str] = field(default_factory=list)
+    first: bool = False
+
+
+@dataclass(slots=True)
 class _Wanted:
-    """What the pinned versions need of the vendors: ids of vendor models by vendor, each with the
-    versions that name it."""
+    """The versions that have to work, each by what it is there for."""
 
-    ids: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    versions: dict[str, Served] = field(default_factory=dict)
 
-    def note(self, content: Content, version: str) -> None:
-        for place in (content.model, *content.routing.fallback):
-            self.ids.setdefault(place.vendor, {}).setdefault(place.id, []).append(version)
+    def of(self, vendor: str) -> dict[str, Need]:
+        """Return which models of `vendor` are needed."""
+        needs: dict[str, Need] = {}
+        for served in {one.id: one for one in self.versions.values()}.values():
+            for place, target in enumerate(served.targets):
+                if target.vendor == vendor:
+                    need = needs.setdefault(target.model, Need())
+                    need.versions.append(served.id)
+                    need.first |= place == 0
+        return needs
 
 
-async def check(store: Store, settings: Settings, env: Mapping[str, str]) -> CheckReport:
+async def check(
+    store: Store, settings: Settings, env: Mapping[str, str], clock: Callable[[], float]
+) -> CheckReport:
     """Look at everything and change nothing. What is wrong is a finding, not an error."""
-    wanted = _Wanted()
-    findings = [finding async for finding in _store_findings(store, settings, wanted)]
-    vendors = settings.vendors.items()
-    asked = (_vendor_findings(name, one, wanted, env) for name, one in vendors)
-    for found in await asyncio.gather(*asked):
-        findings += found
-    return CheckReport(tuple(findings))
-
-
-async def _store_findings(
-    store: Store, settings: Settings, wanted: _Wanted
-) -> AsyncIterator[Finding]:
+    preflight, wanted = Preflight(settings.vendors, env, clock), _Wanted()
     try:
         state, weaknesses = await status(store), await store.weaknesses()
     except (StoreUnavailable, StoreUnsafe) as error:
-        yield Finding(Level.RED, "store", error.message, error.hint)
-        return
-    yield Finding(Level.GREEN, "store", state.store)
+        away = Finding(Level.RED, "store", error.message, error.hint)
+        return CheckReport((away, *await _vendor_findings(preflight, settings, wanted)))
+    findings = [Finding(Level.GREEN, "store", state.store)]
     for weakness in weaknesses:
         level = Level.RED if weakness.refused else Level.YELLOW
-        yield Finding(level, "store", weakness.message, weakness.hint)
-    for finding in _fleet_findings(state):
-        yield finding
-    contents: dict[str, Content] = {}
+        findings.append(Finding(level, "store", weakness.message, weakness.hint))
+    findings += _fleet_findings(state)
     for model in state.models:
-        async for finding in _model_findings(store, settings, model, wanted, contents):
-            yield finding
-    async for finding in _file_findings(store, settings, state, contents):
-        yield finding
+        findings += [finding async for finding in _model_findings(store, model, wanted)]
+    findings += await _served_findings(store, settings, preflight, wanted)
+    findings += [one async for one in _file_findings(store, settings, state, wanted)]
+    return CheckReport(tuple(findings))
 
 
 def _fleet_findings(state: Status) -> Iterator[Finding]:
@@ -124,11 +133,7 @@ def _proxy_finding(proxy: ProxyState, epoch: int) -> Finding:
 
 
 async def _model_findings(
-    store: Store,
-    settings: Settings,
-    model: ModelState,
-    wanted: _Wanted,
-    contents: dict[str, Content],
+    store: Store, model: ModelState, wanted: _Wanted
 ) -> AsyncIterator[Finding]:
     if all(label.label != PROD for label in model.labels):
         yield Finding(
@@ -137,69 +142,40 @@ async def _model_findings(
             "nothing is pinned",
             f"proxyctl pin {model.model} v{model.newest.number}",
         )
-    for label in model.labels:
+    # What the last drill left behind is served to nobody.
+    for label in (one for one in model.labels if one.label != DRILL):
         what = f"{model.model} {label.label}"
         if label.pin is None:
-            yield Finding(
-                Level.RED, what, "the pin cannot be read", f"proxyctl rollback {model.model}"
-            )
+            hint = f"proxyctl rollback {model.model}"
+            yield Finding(Level.RED, what, "the pin cannot be read", hint)
             continue
-        try:
-            found = await find_id(store, model.model, label.pin.id)
-        except ProxyError as error:
-            yield Finding(Level.RED, what, error.message, error.hint)
-            continue
-        contents[what] = found.content
-        wanted.note(found.content, found.info.id)
-        yield _servable(what, found, settings)
         if label.event is None:
             yield Finding(Level.YELLOW, what, "was set by hand: the history does not know it")
-    yield await _way_back(store, model)
-
-
-def _servable(what: str, found: Found, settings: Settings) -> Finding:
-    """Say whether the version can go out to the vendor it names, in that vendor's dialects."""
-    vendor = settings.vendors.get(found.content.model.vendor)
-    if vendor is None:
-        return Finding(
-            Level.RED,
-            what,
-            f"{found.info.id} names vendor {found.content.model.vendor}, which is not configured",
-            f"add [vendors.{found.content.model.vendor}] to the settings",
-        )
-    failing = [name for name in vendor.dialects if not _compiles(name, found.content)]
-    if failing:
-        none_left = len(failing) == len(vendor.dialects)
-        return Finding(
-            Level.RED if none_left else Level.YELLOW,
-            what,
-            f"{found.info.id} cannot be served in {', '.join(failing)}",
-            f"proxyctl render {found.info.model} v{found.info.number}",
-        )
-    return Finding(Level.GREEN, what, found.info.id)
-
-
-def _compiles(dialect: str, content: Content) -> bool:
-    try:
-        DIALECTS[dialect].compile(content)
-    except RequestError:
-        return False
-    return True
-
-
-async def _way_back(store: Store, model: ModelState) -> Finding:
+        async for finding in _noted(store, what, label.pin.id, wanted):
+            yield finding
     what = f"{model.model} rollback"
     if model.back is None:
-        return Finding(Level.YELLOW, what, "there is no earlier version to go back to")
+        yield Finding(Level.YELLOW, what, "there is no earlier version to go back to")
+        return
+    async for finding in _noted(store, what, model.back, wanted):
+        yield finding
+
+
+async def _noted(store: Store, what: str, id: str, wanted: _Wanted) -> AsyncIterator[Finding]:
+    """Note the version with this id as wanted, or say why it cannot be had."""
+    model = what.partition(" ")[0]
     try:
-        found = await find_id(store, model.model, model.back)
+        found = await find_id(store, model, id)
+        version = await store.version(model, found.info.number)
+        if version is not None:
+            wanted.versions[what] = await ready(version)
     except ProxyError as error:
-        return Finding(Level.RED, what, error.message, error.hint)
-    return Finding(Level.GREEN, what, f"would go to {found.info.id}")
+        message = IN_WORDS.get(error.code, error.message)
+        yield Finding(Level.RED, what, f"{id}: {message}", error.hint)
 
 
 async def _file_findings(
-    store: Store, settings: Settings, state: Status, contents: Mapping[str, Content]
+    store: Store, settings: Settings, state: Status, wanted: _Wanted
 ) -> AsyncIterator[Finding]:
     registered = {model.model for model in state.models}
     for name in model_folders(settings.models.dir):
@@ -212,10 +188,14 @@ async def _file_findings(
             continue
         if name not in registered:
             yield Finding(Level.YELLOW, what, "is not registered", f"proxyctl register {name}")
-        elif content == contents.get(f"{name} {PROD}"):
+        elif content == _content(wanted.versions.get(f"{name} {PROD}")):
             yield Finding(Level.GREEN, what, f"says what {PROD} holds")
         else:
             yield await _other_files(store, name, what, content)
+
+
+def _content(served: Served | None) -> Content | None:
+    return served.content if served is not None else None
 
 
 async def _other_files(store: Store, model: str, what: str, content: Content) -> Finding:
@@ -236,30 +216,69 @@ async def _other_files(store: Store, model: str, what: str, content: Content) ->
     )
 
 
-async def _vendor_findings(
-    name: str, vendor: Vendor, wanted: _Wanted, env: Mapping[str, str]
+async def _served_findings(
+    store: Store, settings: Settings, preflight: Preflight, wanted: _Wanted
 ) -> list[Finding]:
-    what = f"vendor {name}"
-    credential = find_credential(vendor.api_key_file, vendor.api_key_env, env)
-    if credential is None:
-        return [Finding(Level.GREEN, what, "apps bring their own keys, so it was not asked")]
-    if not usable(credential):
-        source = vendor.api_key_env or f"file {vendor.api_key_file}"
-        level = Level.RED if name in wanted.ids else Level.YELLOW
-        return [Finding(level, what, f"there is no usable key in {source}")]
-    return list(lacking(what, wanted.ids.get(name, {}), await vendor_models(vendor, credential)))
+    """Say of each wanted version whether it could be served: by the proxies, or from here."""
+    versions = wanted.versions.items()
+    asked = {one.id: named(one.version.info) for _, one in versions}
+    said = await look(store, tuple(asked.values()), await store.members(), FORWARD_S)
+    if said.ready or said.rejected:
+        return [finding for what, one in versions for finding in of_fleet(what, one.id, said)]
+    seen = ((what, one.id, servable(settings.vendors, one)) for what, one in versions)
+    findings = [finding for one in seen for finding in of_one(*one)]
+    return findings + await _vendor_findings(preflight, settings, wanted)
 
 
-def lacking(
-    what: str, wanted: Mapping[str, Iterable[str]], models: VendorModels
+async def _vendor_findings(
+    preflight: Preflight, settings: Settings, wanted: _Wanted
+) -> list[Finding]:
+    names = list(settings.vendors)
+    said = await asyncio.gather(*map(preflight.lists.models, names))
+    answers = zip(names, said, strict=True)
+    return [one for name, said in answers for one in of_vendor(name, wanted.of(name), said)]
+
+
+def of_fleet(what: str, id: str, said: Preparation) -> Iterator[Finding]:
+    """Say what the proxies think of the version with this id."""
+    rejected = [(one.words or one.reason, one.proxy) for one in said.rejected if one.version == id]
+    remarks = [(one.words, one.proxy) for one in said.remarks if one.version == id]
+    for level, found in ((Level.RED, rejected), (Level.YELLOW, remarks)):
+        for words in dict.fromkeys(words for words, _ in found):
+            names = [name for said_so, name in found if said_so == words]
+            yield Finding(level, what, f"{id}: {words}", f"at {several(names)}")
+    if not rejected and not remarks:
+        yield Finding(Level.GREEN, what, id)
+    if said.silent:
+        yield Finding(Level.YELLOW, what, f"{id}: no answer from {several(said.silent)}")
+
+
+def of_one(what: str, id: str, found: Iterable[Trouble]) -> Iterator[Finding]:
+    """Say what was seen of the version with this id from here."""
+    troubles = list(found)
+    for one in troubles:
+        yield Finding(Level.RED if one.red else Level.YELLOW, what, f"{id}: {one.words}")
+    if not troubles:
+        yield Finding(Level.GREEN, what, id)
+
+
+def of_vendor(
+    name: str, needs: Mapping[str, Need], models: VendorModels | None
 ) -> Iterator[Finding]:
-    """Say what a vendor's answer means for the vendor models that are wanted of it."""
-    if models.ids is None:
-        yield Finding(Level.YELLOW, what, models.complaint)
+    """Say how a vendor answered, and what that means for the models that are needed of it."""
+    what = f"vendor {name}"
+    if models is None:
+        yield Finding(Level.GREEN, what, "apps bring their own keys, so it was not asked")
         return
-    missing = {vendor_model for vendor_model in wanted if vendor_model not in models.ids}
-    for vendor_model in sorted(missing):
-        versions = ", ".join(wanted[vendor_model])
-        yield Finding(Level.RED, what, f"does not have {vendor_model}, wanted by {versions}")
+    if models.ids is None:
+        red = models.code and any(need.first for need in needs.values())
+        yield Finding(Level.RED if red else Level.YELLOW, what, models.complaint)
+        return
+    missing = sorted(needs.keys() - models.ids)
+    for vendor_model in missing:
+        need = needs[vendor_model]
+        level = Level.RED if need.first else Level.YELLOW
+        wanted = ", ".join(need.versions)
+        yield Finding(level, what, f"does not list {vendor_model}, wanted by {wanted}")
     if not missing:
         yield Finding(Level.GREEN, what, "answers, and has every vendor model that is wanted")

@@ -22,10 +22,12 @@ MISSING = "missing"
 
 DEFAULT_TIMEOUT_S = 5.0
 
-# A fleet confirms within milliseconds as a rule, and its report is no finer than the looks at it. A
-# fleet that is slow need not be asked that often.
-_FIRST_POLL_S = 0.003
-_SLOWER_POLL_S = 0.006
+# A fleet confirms within milliseconds as a rule, and its report is no finer than the looks at it.
+# The more of it are missing the longer the last of them will take, and where they share a machine
+# with the command, a look takes the time of two. A fleet that is slow need not be asked that often.
+_SHORTEST_POLL_S = 0.003
+_POLL_FOR_EACH_S = 0.0002
+_LONGEST_POLL_S = 0.01
 _SLOWEST_POLL_S = 0.025
 _SLOW_AFTER_S = 0.15
 
@@ -131,7 +133,8 @@ def observe(
     there = {proxy.name for proxy in seen.values() if proxy.state != MISSING}
     for key, proxy in known.items():
         if proxy.ms is not None:
-            seen[key] = replace(proxy, older=seen[key].older if key in seen else proxy.older)
+            now = seen.get(key, proxy)
+            seen[key] = proxy if now.older == proxy.older else replace(proxy, older=now.older)
         elif key not in seen and proxy.state != DRAINING and proxy.name not in there:
             seen[key] = replace(proxy, state=MISSING)
     return dict(sorted(seen.items()))
@@ -168,19 +171,26 @@ async def confirm(
     is asked again."""
     clock = asyncio.get_running_loop().time
     proxies = {m.key: Proxy(m.name, m.epoch, None, m.state, m.instance) for m in counted(before)}
-    pause_s = _FIRST_POLL_S
+    if proxies and wait.timeout_s:  # else nobody has heard of it yet
+        await asyncio.sleep(min(pause_s(len(proxies), 0.0), wait.timeout_s))
     while True:
         proxies = await _look(store, proxies, epoch, wanted, started_s)
         enough = is_enough(proxies.values(), wait.required)
         left_s = started_s + wait.timeout_s - clock()
         if enough or left_s <= 0:
             break
-        await asyncio.sleep(min(pause_s, left_s))
-        slow = clock() - started_s > _SLOW_AFTER_S
-        pause_s = min(pause_s * 1.3, _SLOWEST_POLL_S if slow else _SLOWER_POLL_S)
+        missing = sum(proxy.ms is None for proxy in proxies.values())
+        await asyncio.sleep(min(pause_s(missing, clock() - started_s), left_s))
     times = [proxy.ms for proxy in proxies.values() if proxy.ms is not None]
     elapsed_ms = max(times, default=0.0) if enough else _ms(clock() - started_s)
     return Confirmation(tuple(proxies.values()), elapsed_ms, enough or not wait.demanded)
+
+
+def pause_s(missing: int, since_s: float) -> float:
+    """Return how long to wait for the next look, `since_s` after the swap."""
+    if since_s > _SLOW_AFTER_S:
+        return _SLOWEST_POLL_S
+    return min(max(_SHORTEST_POLL_S, missing * _POLL_FOR_EACH_S), _LONGEST_POLL_S)
 
 
 async def _look(

@@ -9,10 +9,10 @@ from proxy.control.act import Act
 from proxy.control.confirm import NO_WAIT
 from proxy.control.folder import model_folders
 from proxy.control.pin import NOTHING, Want, pin
-from proxy.control.preflight import usable
-from proxy.control.register import RegisterReport, read_sources, register
-from proxy.errors import Conflict
+from proxy.control.register import RegisterReport, follow_files, read_sources, register
+from proxy.errors import Conflict, GateRefused
 from proxy.gateway.credential import find_credential
+from proxy.gateway.vendor_list import usable
 from proxy.settings import Settings
 from proxy.store.base import Store
 from proxy.versions.content import Content
@@ -43,8 +43,11 @@ async def prepare(store: Store, settings: Settings, act: Act) -> list[Prepared]:
     prepared = []
     for source in await read_sources(settings.models.dir, models):
         own = Act(act.by, f"{act.operation}.{source.model}", act.reason)
-        report = await register(store, source, own, vendors=settings.vendors)
+        vendors = settings.vendors
+        report = await register(store, source, own, vendors=vendors, follows=False)
+        # The very first version is compared with nothing; the gate is for what comes after it.
         held = await _held(store, report, own)
+        await follow_files(store, source, own)
         newest = (await store.versions(source.model))[-1].number
         prepared.append(Prepared(report, source.content, held, newest))
     return prepared
@@ -52,7 +55,9 @@ async def prepare(store: Store, settings: Settings, act: Act) -> list[Prepared]:
 
 async def _held(store: Store, report: RegisterReport, act: Act) -> str:
     """Return what prod holds, after pinning the version there if that was nothing."""
-    info = report.info
+    info, pins = report.info, await store.pins()
+    if (holds := pins.pins.get((info.model, PROD))) is not None:
+        return holds.id
     pin_act = Act(act.by, f"{act.operation}.pin", "first run")
     wants = [Want(info.model, info.id)]
     try:
@@ -60,6 +65,8 @@ async def _held(store: Store, report: RegisterReport, act: Act) -> str:
     except Conflict as error:
         # An unreadable pin holds no id; a running proxy keeps what it serves until it is mended.
         return error.current or ""
+    except GateRefused:
+        return ""
     return info.id
 
 

@@ -31,6 +31,13 @@ async def git_facts(folder: Path, names: Sequence[str]) -> GitFacts:
     return GitFacts(commit, None if changed is None else bool(changed))
 
 
+async def has_commit(folder: Path, commit: str) -> bool | None:
+    """Say whether the repository around `folder` has `commit`; None: there is no repository."""
+    if not await _git(folder, "rev-parse", "--git-dir"):
+        return None
+    return await _git(folder, "cat-file", "-e", f"{commit}^{{commit}}") is not None
+
+
 async def git_tag(folder: Path, tag: str) -> bool:
     """Put `tag` on the current commit. A tag that is there already is left; False: git failed."""
     if await _git(folder, "rev-parse", "--verify", "--quiet", f"refs/tags/{tag}"):

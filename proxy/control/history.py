@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,26 +10,48 @@ from typing import Any
 from proxy.control.back import HISTORY_LIMIT
 from proxy.control.references import require_label, require_model
 from proxy.store.base import Store
+from proxy.store.evidence_text import detail_of
 from proxy.versions.backward import held_at
 from proxy.versions.record import PIN_KINDS, Event, Kind
 
 _FREEZES = frozenset({Kind.FREEZE, Kind.UNFREEZE})
+_SHOWN = PIN_KINDS | _FREEZES | {Kind.GATE, Kind.RATIFY, Kind.DRILL}
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A model's changes, newest first."""
+    """What was done to a model, newest first: pins, freezes, changes of the gate, ratified pins and
+    drills. `events` is all of it in one order."""
 
     model: str
-    pins: tuple[Event, ...]
-    freezes: tuple[Event, ...]
+    events: tuple[Event, ...]
+
+    def of(self, *kinds: Kind) -> Iterator[Event]:
+        return (event for event in self.events if event.kind in kinds)
+
+    @property
+    def pins(self) -> tuple[Event, ...]:
+        return tuple(self.of(*PIN_KINDS))
 
     def json(self) -> dict[str, Any]:
         return {
             "model": self.model,
             "pins": [_pin_json(event) for event in self.pins],
             "freezes": [
-                {"frozen": event.kind is Kind.FREEZE, **_who_json(event)} for event in self.freezes
+                {"frozen": event.kind is Kind.FREEZE, **_who_json(event)}
+                for event in self.of(*_FREEZES)
+            ],
+            "gates": [
+                {"gate": detail_of(event.detail), **_who_json(event)}
+                for event in self.of(Kind.GATE)
+            ],
+            "ratified": [
+                {"label": event.label, "version": event.version, **_who_json(event)}
+                for event in self.of(Kind.RATIFY)
+            ],
+            "drills": [
+                {"report": detail_of(event.detail), **_who_json(event)}
+                for event in self.of(Kind.DRILL)
             ],
         }
 
@@ -71,7 +94,7 @@ def _pin_json(event: Event) -> dict[str, Any]:
         "forced": event.forced,
         "revoked": event.revoked,
         "restored": event.restored,
-        "verdict": None,
+        "verdict": event.verdict,
     }
 
 
@@ -87,7 +110,8 @@ def _who_json(event: Event) -> dict[str, Any]:
 async def history(
     store: Store, model: str, *, label: str | None = None, limit: int = HISTORY_LIMIT
 ) -> History:
-    """Return the last `limit` pins of `model`, of one label or of all, and its freezes.
+    """Return the last `limit` things that were done to `model`; with a label, only what was about
+    that one.
 
     Raises `UnknownModelNamed` or `InvalidArgument`.
     """
@@ -96,9 +120,8 @@ async def history(
     events = await store.history(model, HISTORY_LIMIT)
     if not events:
         await require_model(store, model)
-    pins = [e for e in events if e.kind in PIN_KINDS and label in (None, e.label)]
-    freezes = [event for event in events if event.kind in _FREEZES]
-    return History(model, tuple(pins[:limit]), tuple(freezes))
+    shown = [e for e in events if e.kind in _SHOWN and label in (None, e.label)]
+    return History(model, tuple(shown[:limit]))
 
 
 async def at(store: Store, moment: datetime) -> Held:

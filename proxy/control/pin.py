@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from proxy.control.act import Act, PinReport, carry_out
-from proxy.control.back import HISTORY_LIMIT
+from proxy.control.back import goes_back
 from proxy.control.confirm import Wait
+from proxy.control.gate import approve
 from proxy.control.references import Found, find, require_label
 from proxy.errors import InvalidArgument, ReasonRequired
 from proxy.store.base import Change, Expect, Store
-from proxy.versions.backward import holders
 from proxy.versions.record import PROD
 
 NOTHING = "none"
@@ -40,24 +40,26 @@ async def pin(
     """Point `label` at every wanted version and wait for the fleet.
 
     `expect` is a reference, or `none`, to what the label must hold for that. `revoke` revokes
-    what is left. `force` overrides a freeze, a revocation and a proxy that cannot serve the
-    version, and demands a reason. Raises `CommandError`s, `VersionCorrupt`, and what the store
-    raises; nothing was changed then.
+    what is left. Coming to prod, a version is judged against the gate in force. `force` overrides
+    that, a freeze, a revocation and a proxy that cannot serve the version, and demands a reason.
+    Raises `CommandError`s, `VersionCorrupt`, and what the store raises; nothing was changed then.
     """
     _check(wants, act, label=label, expect=expect, force=force)
     expected = await _expected(store, wants[0].model, expect)
     found = [await find(store, want.model, want.reference) for want in wants]
     changes = [_change(one, label, expected, revoke=revoke, force=force) for one in found]
     forward = not force and not await _all_backward(store, changes)
+    if label == PROD and not force:
+        for one in found:
+            await approve(store, one.info, act)
     return await carry_out(store, changes, act, wait, forward=forward)
 
 
 async def _all_backward(store: Store, changes: Iterable[Change]) -> bool:
     """Say whether every change goes back to what its label held before, and may freely."""
     for change in changes:
-        revoked = (await store.guards(change.model)).revoked
-        held = holders(await store.history(change.model, HISTORY_LIMIT), change.label)
-        if change.id in revoked or change.id not in set(held):
+        guards = await store.guards(change.model)
+        if not await goes_back(store, change.model, change.label, change.id, guards):
             return False
     return True
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from proxy.control.act import Act
 from proxy.control.folder import Folder, read_folder
+from proxy.control.gate import follow
 from proxy.control.git import GitFacts, git_facts, git_tag
 from proxy.control.references import find
+from proxy.control.suite_files import scorer_names, wanted_gate
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import InvalidArgument, InvalidFiles, Problem, RequestError
+from proxy.settings import Vendor
 from proxy.store.base import NewVersion, Store
 from proxy.versions import identity, sources
 from proxy.versions.content import Content
@@ -101,13 +104,14 @@ async def register(
     message: str = "",
     parent: str | None = None,
     tag: bool = False,
-    vendors: Collection[str] | None = None,
+    vendors: Mapping[str, Vendor] | None = None,
+    follows: bool = True,
 ) -> RegisterReport:
     """Keep the content under the model's next number, or return the version that holds it.
 
     The parent is the version that `parent` refers to, or the one that is in prod. `vendors` are
-    those of this configuration, to warn of others. Raises `CommandError`s and what the store
-    raises.
+    those of this configuration, to warn of others. With `follows`, `follow_files` is done too.
+    Raises `CommandError`s and what the store raises.
     """
     stored = identity.canonical(source.content)
     meta = Meta(
@@ -121,10 +125,54 @@ async def register(
     registered = await store.register(new, act.operation)
     info = registered.info
     warnings = list(_warnings(source, vendors))
+    if follows:
+        warnings += await follow_files(store, source, act)
     if tag and not await git_tag(source.folder.path, info.id):
         warnings.append(f"the git tag {info.id} could not be made")
         tag = False
     return RegisterReport(info, registered.created, info.id if tag else None, tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What registering would do: `known` is the version that holds the content already."""
+
+    model: str
+    digest: str
+    known: VersionInfo | None
+    warnings: tuple[str, ...]
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "id": self.known.id if self.known else None,
+            "version": self.known.number if self.known else None,
+            "model": self.model,
+            "digest": self.digest,
+            "created": False,
+            "would_create": self.known is None,
+        }
+
+
+async def dry_run(
+    store: Store, source: Source, vendors: Mapping[str, Vendor] | None = None
+) -> DryRun:
+    """Say what `register` would do, and change nothing."""
+    digest = identity.digest(identity.canonical(source.content))
+    same = [one for one in await store.versions(source.model) if one.digest == digest]
+    warnings = tuple(_warnings(source, vendors))
+    return DryRun(source.model, digest, same[0] if same else None, warnings)
+
+
+async def follow_files(store: Store, source: Source, act: Act) -> list[str]:
+    """Put the gate of the files in force; return a warning if it is not, since it is looser.
+
+    Raises `InvalidFiles` if `evals.toml` is wrong.
+    """
+    report = await follow(store, source.model, wanted_gate(source.folder.path), act)
+    if not report.looser or report.wanted is None:
+        return []
+    again = f"proxyctl gate {source.model} --accept --reason WHY"
+    return [f"{source.model}: evals.toml asks for less than the gate in force; {again}"]
 
 
 def _lacks(dialect: str, content: Content) -> str | None:
@@ -142,26 +190,35 @@ def _unservable(folder: Folder, content: Content) -> Problem:
     return Problem(place, 0, "generation", f"no dialect can carry this version ({reasons})")
 
 
-def _dialect_warnings(model: str, content: Content) -> Iterator[str]:
-    for dialect in DIALECTS:
-        if (reason := _lacks(dialect, content)) is not None:
-            yield f"{model}: cannot be served in {dialect} ({reason})"
+def _dialect_warnings(
+    model: str, content: Content, vendors: Mapping[str, Vendor] | None
+) -> Iterator[str]:
+    """Yield what concerns the dialects of the version's vendor; all, if those are unknown."""
+    vendor = vendors.get(content.model.vendor) if vendors is not None else None
+    for name in DIALECTS if vendor is None else vendor.dialects:
+        if name not in DIALECTS:
+            continue
+        if (reason := _lacks(name, content)) is not None:
+            yield f"{model}: cannot be served in {name} ({reason})"
+        else:
+            yield from (f"{model}: in {name}, {words}" for words in DIALECTS[name].advice(content))
     for dialect in content.generation.extra:
         if dialect not in DIALECTS:
             yield f"{model}: generation.extra names a dialect that is not known here"
 
 
-def _warnings(source: Source, vendors: Collection[str] | None) -> Iterator[str]:
+def _warnings(source: Source, vendors: Mapping[str, Vendor] | None) -> Iterator[str]:
     """Yield what is probably a mistake, but is no error: other proxies may know better."""
     folder, content = source.folder, source.content
-    for name in folder.strangers:
+    named = scorer_names(folder.path) if folder.strangers else frozenset()
+    for name in (one for one in folder.strangers if one not in named):
         yield f"{folder.path / name} is no source file and was left out"
     for place in (content.model, *content.routing.fallback):
         if vendors is not None and place.vendor not in vendors:
             yield f"{source.model}: vendor {place.vendor} is not in this configuration"
     if content.routing.fallback and content.routing.attempts < 2:
         yield f"{source.model}: routing.fallback is never used with attempts = 1"
-    yield from _dialect_warnings(source.model, content)
+    yield from _dialect_warnings(source.model, content, vendors)
 
 
 async def _parent(store: Store, model: str, reference: str | None) -> str | None:

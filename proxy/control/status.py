@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from proxy.control.back import HISTORY_LIMIT
 from proxy.control.catalog import labels_of
 from proxy.control.confirm import MISSING, counted
+from proxy.control.gate import gate_json
 from proxy.control.references import require_model
 from proxy.errors import NoRollbackTarget
+from proxy.settings import Drills
 from proxy.store.base import Store
 from proxy.versions.backward import pin_events, rollback_target
+from proxy.versions.evidence import Drill
 from proxy.versions.record import (
     PROD,
     Event,
@@ -50,7 +54,9 @@ class LabelState:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """One model. `back` is where a rollback of prod would go; None: nowhere."""
+    """One model. `back` is where a rollback of prod would go; None: nowhere. `drill_age_s` is how
+    long ago the last drill was; None: there was none. `drill_due` says that this is too long, or
+    that it did not show what it had to."""
 
     model: str
     count: int
@@ -58,6 +64,8 @@ class ModelState:
     labels: tuple[LabelState, ...]
     guards: Guards
     back: str | None
+    drill_age_s: float | None = None
+    drill_due: bool = False
 
     def json(self) -> dict[str, Any]:
         return {
@@ -69,8 +77,26 @@ class ModelState:
             "frozen_reason": self.guards.frozen_reason,
             "revoked": self.guards.revoked,
             "rollback_target": self.back,
-            "gate": None,
+            "gate": gate_json(self.guards.gate),
+            "unratified": [
+                {"label": label, "version": version, "epoch": epoch}
+                for label, version, epoch in self.unratified
+            ],
+            "last_drill": drill_json(self.guards.drill, self.drill_age_s),
+            "drill_due": self.drill_due,
         }
+
+    @property
+    def unratified(self) -> list[tuple[str, str, int]]:
+        """The labels and ids of versions that were forced and not ratified, and their epochs."""
+        forced = sorted(self.guards.unratified.items(), key=lambda item: item[1])
+        places = ((place.partition(":"), epoch) for place, epoch in forced)
+        return [(label, version, epoch) for (label, _, version), epoch in places]
+
+    @property
+    def forced(self) -> frozenset[tuple[str, str]]:
+        """The same labels and ids, to look one up."""
+        return frozenset((label, version) for label, version, _ in self.unratified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +153,68 @@ class Status:
             "behind": self.behind,
             "models": [state.json() for state in self.models],
             "fleet": [proxy.json() for proxy in self.fleet],
-            "last_drill": None,
+            "last_drill": self._last_drill(),
         }
 
+    def _last_drill(self) -> dict[str, Any] | None:
+        """Return the last drill of any model."""
+        held = [one for one in self.models if one.guards.drill is not None]
+        last = min(held, key=lambda one: one.drill_age_s or 0.0, default=None)
+        return drill_json(last.guards.drill, last.drill_age_s) if last is not None else None
 
-async def status(store: Store, models: Collection[str] = ()) -> Status:
-    """Return the state of `models`, or of all. Raises `UnknownModelNamed`."""
+
+async def status(
+    store: Store,
+    models: Collection[str] = (),
+    *,
+    max_age_days: float = Drills().max_age_days,
+    now: datetime | None = None,
+) -> Status:
+    """Return the state of `models`, or of all. A drill is due `max_age_days` after the last one;
+    0: never. Raises `UnknownModelNamed`."""
     pins = await store.pins()
     names = sorted(models) or await store.models()
+    moment = now or datetime.now(UTC)
     states = [await _model_state(store, name, pins) for name in names]
     members = await store.members()
     return Status(
         store=await store.ping(),
         epoch=pins.epoch,
-        models=tuple(states),
+        models=tuple(rehearsed(state, max_age_days, moment) for state in states),
         fleet=fleet_states(members, pins),
         behind=any(member.epoch > pins.epoch for member in members),
     )
+
+
+def rehearsed(state: ModelState, max_age_days: float, now: datetime) -> ModelState:
+    """Return `state` with what `now` makes of its last drill. Where there is no other version, or
+    nothing in prod, there is nothing to rehearse."""
+    drill = state.guards.drill
+    age_s = None
+    if drill is not None:
+        age_s = max(0.0, (now - datetime.fromisoformat(drill.at)).total_seconds())
+    old = age_s is None or age_s > max_age_days * 86400
+    possible = state.count > 1 and any(one.label == PROD for one in state.labels)
+    wrong = drill is not None and not drill.reverted
+    due = max_age_days > 0 and possible and (old or wrong)
+    return replace(state, drill_age_s=age_s, drill_due=due)
+
+
+def drill_json(drill: Drill | None, age_s: float | None) -> dict[str, Any] | None:
+    if drill is None:
+        return None
+    return {
+        "model": drill.model,
+        "label": drill.label,
+        "from": drill.from_,
+        "to": drill.to,
+        "reverted": drill.reverted,
+        "rollback_ms": drill.rollback_ms,
+        "proxies": drill.proxies,
+        "by": drill.by,
+        "at": drill.at,
+        "age_s": age_s,
+    }
 
 
 def fleet_states(members: Sequence[Member], pins: Pins) -> tuple[ProxyState, ...]:

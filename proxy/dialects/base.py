@@ -1,13 +1,14 @@
 """The protocol of a dialect: one vendor wire format, bytes in and bytes out.
 
-The way of one request: `read` says what was asked for, the gateway chooses a version, `compose`
-puts the version's part in. `compile` does once, when a version is loaded, whatever does not
-depend on a request.
+A dialect has endpoints, the kinds of calls that there are, each under a path of its own; it is
+itself the main one. The way of one request: its path finds the endpoint, `read` says what was
+asked for, the gateway chooses a version, `compose` puts the version's part in. `compile` does
+once, when a version is loaded, whatever does not depend on a request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,14 +16,27 @@ import msgspec
 
 from proxy.dialects.raw import Buffer, Raw
 from proxy.errors import RequestError
+from proxy.settings import Auth
 from proxy.versions.content import Content
+
+Headers = Mapping[bytes, bytes]
+"""A request's headers: names in lower case, the last value of each."""
+
+NO_HEADERS: Headers = {}
+
+JsonValue = Any
+
+Rows = Sequence[Mapping[str, str]]
+"""Models in a list; each has an `id` and the `version` that answers."""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
     """What a request says, before a version is chosen.
 
     `address` is what the app called the model (`recommender@v6`), `variables` the values for
-    placeholders, `fields` the top level of the body without what was meant for the proxy.
+    placeholders, `fields` the top level of the body without what was meant for the proxy. `kind`
+    is that of the endpoint, `api` the version of the vendor's API that the app speaks, where a
+    dialect has several.
     """
 
     address: str
@@ -31,6 +45,8 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     variables: Mapping[str, str]
     prompt_id: str = ""
     prompt_version: str = ""
+    kind: str = ""
+    api: str = ""
 
 
 class Composed(msgspec.Struct, frozen=True, gc=False):
@@ -38,16 +54,25 @@ class Composed(msgspec.Struct, frozen=True, gc=False):
 
     The vendor model's id (as JSON) belongs between `opening` and `rest`, so that a fallback to
     another target changes that and nothing else. `dropped` lists what the app sent and the policy
-    did not let through, by names on the wire; `app_fields` what the app decided.
+    did not let through, by names on the wire; `app_fields` what the app decided. `headers` are
+    comma lists that the version adds to, by name in lower case.
     """
 
     opening: bytes
     rest: tuple[Buffer, ...]
     dropped: tuple[str, ...] = ()
     app_fields: tuple[str, ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def body(self, vendor_model: bytes) -> list[Buffer]:
         return [self.opening, vendor_model, *self.rest]
+
+
+class WithoutModel(Composed, frozen=True, gc=False):
+    """A body that needs no model from us: it names one already, or the path does."""
+
+    def body(self, vendor_model: bytes) -> list[Buffer]:
+        return list(self.rest)
 
 
 class Seen(msgspec.Struct, gc=False):
@@ -86,32 +111,95 @@ class Compiled(Protocol):
         """Put the version into the request. Pure; raises `RequestError`s of fault `caller`."""
 
 
-class Dialect(Protocol):
+class Endpoint(Protocol):
+    """A kind of call."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    @property
+    def path(self) -> str:
+        """The vendor's own path, appended to its base URL. `NAME` stands where it has a model."""
+
+    def serves(self, path: bytes) -> bool:
+        """Say whether `path`, as it was sent, is this endpoint's. Asked only where `self.path`
+        holds `NAME`: all others are looked up."""
+
+    def read(
+        self,
+        body: bytes | bytearray,
+        *,
+        depth: int,
+        target: bytes = b"",
+        headers: Headers = NO_HEADERS,
+    ) -> Asked:
+        """Say what a request asks for. `target` is its path and query, as they were sent. Raises
+        `InvalidJson` or `InvalidRequest`."""
+
+    def upstream_path(self, target: bytes, vendor_model: str) -> bytes:
+        """Return the path at the vendor, for a request to `target`."""
+
+    def observer(self, *, stream: bool) -> Observer:
+        """Return a new observer for one answer, a stream or a document."""
+
+
+class Dialect(Endpoint, Protocol):
     @property
     def name(self) -> str: ...
 
     @property
-    def path(self) -> str:
-        """The vendor's own path, appended to its base URL."""
+    def others(self) -> tuple[Endpoint, ...]:
+        """The endpoints beside the main one."""
+
+    @property
+    def auth(self) -> Auth:
+        """How vendors of this dialect want their key."""
+
+    @property
+    def mark(self) -> bytes:
+        """The header that apps of this dialect send with every call, and others do not; empty if
+        there is none. It tells in whose shape to answer where the path does not."""
 
     @property
     def forwarded_prefixes(self) -> tuple[bytes, ...]:
         """Request headers of this dialect that go to the vendor, by prefix, lower case."""
 
-    def read(self, body: bytes | bytearray, *, depth: int) -> Asked:
-        """Say what a request asks for. Raises `InvalidJson` or `InvalidRequest`."""
+    @property
+    def added_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Headers that the vendor must have, for apps that send none of the name."""
 
     def compile(self, content: Content) -> Compiled:
         """Make `content` ready. Raises `WrongDialect` if it holds what this dialect lacks."""
 
-    def observer(self, *, stream: bool) -> Observer:
-        """Return a new observer for one answer, a stream or a document."""
+    def advice(self, content: Content) -> Iterator[str]:
+        """Yield what people should know of a version that can be served, if there is something."""
+
+    def listed(self, rows: Rows) -> JsonValue:
+        """Return a list of models in the shape that this dialect's SDKs read."""
+
+    def described(self, row: Mapping[str, str]) -> JsonValue:
+        """Return one model, as it is in that list."""
 
     def error_body(self, error: RequestError, request_id: str) -> bytes:
         """Render `error` the way this dialect's SDKs expect to parse it."""
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         """The in-band event that reports a stream broken by the vendor; empty if there is none."""
+
+
+class FixedPath:
+    """An endpoint that has the model in the body, under a path that never changes."""
+
+    path: str
+
+    def __init__(self) -> None:
+        self._path = self.path.encode()
+
+    def serves(self, path: bytes) -> bool:
+        return path == self._path
+
+    def upstream_path(self, target: bytes, vendor_model: str) -> bytes:
+        return self._path
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +216,3 @@ class Parameter:
     @property
     def names(self) -> tuple[str, ...]:
         return (self.wire, *self.aliases)
-
-
-JsonValue = Any

@@ -7,15 +7,22 @@ from dataclasses import dataclass
 
 import msgspec
 
+from proxy.dialects import messages, neutral, policy
 from proxy.dialects import openai_common as common
-from proxy.dialects import openai_messages as messages
-from proxy.dialects import policy
-from proxy.dialects.base import Asked, Composed, JsonValue, Observer, Parameter
+from proxy.dialects.base import (
+    NO_HEADERS,
+    Asked,
+    Composed,
+    Headers,
+    JsonValue,
+    Observer,
+    Parameter,
+)
 from proxy.dialects.chat_answer import ChatDocument, ChatStream
-from proxy.dialects.openai_tools import AppTools, extend_tools, without_stray_choice
-from proxy.dialects.raw import Buffer, Raw, read_object
+from proxy.dialects.raw import Raw, read_object
 from proxy.dialects.text import Template, Values, bind, escape, template
-from proxy.errors import InvalidRequest, RequestError
+from proxy.dialects.tools import AppTools, extend_tools, without_stray_choice
+from proxy.errors import RequestError
 from proxy.versions.content import Content, Tool
 
 PARAMETERS = (
@@ -36,11 +43,11 @@ OWN = ("model", "messages", "proxy_variables")
 
 def values(content: Content) -> dict[str, JsonValue]:
     """Return the generation fields that `content` sets, in this dialect's shapes."""
-    plain = common.neutral_values(content.generation)
+    plain = neutral.neutral_values(content.generation)
     if (wanted := content.generation.response_format) is not None:
         plain["response_format"] = {"type": wanted.type}
         if wanted.type == "json_schema":
-            plain["response_format"]["json_schema"] = common.json_schema(wanted)
+            plain["response_format"]["json_schema"] = neutral.json_schema(wanted)
     if content.generation.tool_choice is not None:
         plain["tool_choice"] = common.tool_choice(content, nested=True)
     return plain
@@ -64,7 +71,7 @@ class CompiledChat:
 
     def compose(self, asked: Asked) -> Composed:
         values = bind(self.content.variables, asked.variables)
-        said = messages.sort_messages(_messages(asked))
+        said = messages.sort_messages(messages.required(asked.fields))
         messages.obey(self.content.policy.system, bool(said.system))
         fields = without_stray_choice(self.tools, asked.fields)
         kept = policy.walk(fields, self.table)
@@ -74,7 +81,14 @@ class CompiledChat:
             kept.dropped.append("messages.system")
         tools = extend_tools(self.tools, asked.fields, kept)
         head = self._leading(values, said.system)
-        rest = (self.table.pinned, tools, b',"messages":[', head, *_follow(head, said.others), b"]")
+        rest = (
+            self.table.pinned,
+            tools,
+            b',"messages":[',
+            head,
+            *messages.following(head, said.others),
+            b"]",
+        )
         return Composed(
             self.opening,
             (*rest, *kept.pieces, b"}"),
@@ -92,29 +106,28 @@ class CompiledChat:
         return b",".join(filter(None, (system, self.few_shot.fill(values))))
 
 
-def _messages(asked: Asked) -> Raw:
-    raw = asked.fields.get("messages")
-    if raw is None:
-        raise InvalidRequest("messages are required")
-    return raw
-
-
-def _follow(head: bytes, others: tuple[Buffer, ...]) -> tuple[Buffer, ...]:
-    return (b",", *others) if head and others else others
-
-
-class OpenAIChat:
+class OpenAIChat(common.OpenAI):
     name = "openai.chat"
     path = "/v1/chat/completions"
-    forwarded_prefixes = common.FORWARDED
 
-    def read(self, body: bytes | bytearray, *, depth: int) -> Asked:
+    @property
+    def dialect(self) -> OpenAIChat:
+        return self
+
+    def read(
+        self,
+        body: bytes | bytearray,
+        *,
+        depth: int,
+        target: bytes = b"",
+        headers: Headers = NO_HEADERS,
+    ) -> Asked:
         fields = read_object(body, depth=depth)
         return Asked(
-            common.read_address(fields),
-            common.read_stream(fields),
+            neutral.read_address(fields),
+            neutral.read_stream(fields),
             fields,
-            common.read_variables(fields),
+            neutral.read_variables(fields),
         )
 
     def compile(self, content: Content) -> CompiledChat:
@@ -122,26 +135,17 @@ class OpenAIChat:
         table = policy.settings(
             content, self.name, PARAMETERS, values(content), (*OWN, *tools.own_fields)
         )
-        few_shot = [_few_shot(m.role, m.content) for m in content.messages]
-        parts = [part for shot in few_shot for part in (b",", *shot)]
         return CompiledChat(
             content,
             table,
             tools,
             b'{"model":',
             template(content.system),
-            template(*parts[1:]),
+            messages.few_shot(content),
         )
 
     def observer(self, *, stream: bool) -> Observer:
         return ChatStream() if stream else ChatDocument()
 
-    def error_body(self, error: RequestError, request_id: str) -> bytes:
-        return common.error_body(error, request_id)
-
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         return b"data: %b\n\n" % msgspec.json.encode({"error": common.described(error, request_id)})
-
-
-def _few_shot(role: str, text: str) -> tuple[bytes | str, ...]:
-    return (b'{"role":"%b","content":"' % role.encode(), text, b'"}')

@@ -12,15 +12,22 @@ from dataclasses import dataclass
 
 import msgspec
 
+from proxy.dialects import messages, neutral, policy
 from proxy.dialects import openai_common as common
-from proxy.dialects import openai_messages as messages
-from proxy.dialects import policy
-from proxy.dialects.base import Asked, Composed, JsonValue, Observer, Parameter
-from proxy.dialects.openai_text import OwnText, merge_text
-from proxy.dialects.openai_tools import AppTools, extend_tools, without_stray_choice
+from proxy.dialects.base import (
+    NO_HEADERS,
+    Asked,
+    Composed,
+    Headers,
+    JsonValue,
+    Observer,
+    Parameter,
+)
+from proxy.dialects.members import OwnMembers, merge_members
 from proxy.dialects.raw import Buffer, Raw, is_null, read_as, read_nested, read_object, starts_list
 from proxy.dialects.responses_answer import ResponsesDocument, ResponsesStream
 from proxy.dialects.text import Template, Values, bind, escape, template
+from proxy.dialects.tools import AppTools, extend_tools, without_stray_choice
 from proxy.errors import InvalidRequest, RequestError
 from proxy.versions.content import Content, Tool
 
@@ -48,7 +55,7 @@ class CompiledResponses:
     content: Content
     table: policy.Settings
     tools: AppTools
-    text: OwnText
+    text: OwnMembers
     opening: bytes
     system: Template
     few_shot: Template
@@ -62,7 +69,7 @@ class CompiledResponses:
             kept.dropped.append("tool_choice")
         instructions = self._instructions(asked, values, theirs, kept)
         tools = extend_tools(self.tools, asked.fields, kept)
-        text = merge_text(self.text, asked.fields, kept)
+        text = merge_members(self.text, asked.fields, kept)
         rest = (self.table.pinned, instructions, tools, text, *self._input(asked, values, given))
         return Composed(
             self.opening,
@@ -125,33 +132,42 @@ def _continues(asked: Asked) -> bool:
     return any(raw is not None and not is_null(raw) for raw in named)
 
 
-class OpenAIResponses:
+class OpenAIResponses(common.OpenAI):
     name = "openai.responses"
     path = "/v1/responses"
-    forwarded_prefixes = common.FORWARDED
 
-    def read(self, body: bytes | bytearray, *, depth: int) -> Asked:
+    @property
+    def dialect(self) -> OpenAIResponses:
+        return self
+
+    def read(
+        self,
+        body: bytes | bytearray,
+        *,
+        depth: int,
+        target: bytes = b"",
+        headers: Headers = NO_HEADERS,
+    ) -> Asked:
         fields = read_object(body, depth=depth)
         asked = Asked(
-            common.read_address(fields),
-            common.read_stream(fields),
+            neutral.read_address(fields),
+            neutral.read_stream(fields),
             fields,
-            common.read_variables(fields),
+            neutral.read_variables(fields),
         )
         prompt = fields.get("prompt")
         return asked if prompt is None or is_null(prompt) else _with_prompt(asked, prompt)
 
     def compile(self, content: Content) -> CompiledResponses:
-        values = common.neutral_values(content.generation)
+        values = neutral.neutral_values(content.generation)
         values.pop("response_format", None)
         if content.generation.tool_choice is not None:
             values["tool_choice"] = common.tool_choice(content, nested=False)
         tools = AppTools.of(content, tool, nested=False)
-        text = OwnText.of(content, self.name)
+        text = OwnMembers.of(content, self.name, "text", _format(content))
         table = policy.settings(
             content, self.name, PARAMETERS, values, (*OWN, *tools.own_fields), skipped=("text",)
         )
-        shots = [part for m in content.messages for part in _few_shot(m.role, m.content)]
         return CompiledResponses(
             content,
             table,
@@ -159,18 +175,24 @@ class OpenAIResponses:
             text,
             b'{"model":',
             template(content.system),
-            template(*shots[1:]),
+            messages.few_shot(content),
         )
 
     def observer(self, *, stream: bool) -> Observer:
         return ResponsesStream() if stream else ResponsesDocument()
 
-    def error_body(self, error: RequestError, request_id: str) -> bytes:
-        return common.error_body(error, request_id)
-
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         event = {"type": "error", "error": common.described(error, request_id)}
         return b"event: error\ndata: %b\n\n" % msgspec.json.encode(event)
+
+
+def _format(content: Content) -> JsonValue:
+    """Return the version's structured output: flat, unlike in chat."""
+    wanted = content.generation.response_format
+    if wanted is None:
+        return None
+    described = neutral.json_schema(wanted) if wanted.type == "json_schema" else {}
+    return {"type": wanted.type, **described}
 
 
 def _with_prompt(asked: Asked, raw: Raw) -> Asked:
@@ -192,10 +214,6 @@ def _text(prompt: dict[str, Raw], name: str) -> str:
     if raw is None or is_null(raw):
         return ""
     text = read_as(_STRING, raw, f"prompt.{name} must be a string")
-    if len(text) > common.MAX_ADDRESS:
+    if len(text) > neutral.MAX_ADDRESS:
         raise InvalidRequest(f"prompt.{name} is too long")
     return text
-
-
-def _few_shot(role: str, text: str) -> tuple[bytes | str, ...]:
-    return (b",", b'{"role":"%b","content":"' % role.encode(), text, b'"}')

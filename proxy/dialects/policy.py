@@ -7,8 +7,8 @@ when the version is loaded; a request is one walk over its fields.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -36,6 +36,7 @@ _KEYS: Final = {
         *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens"),
         *("response_format", "tool_choice", "parallel_tool_calls", "reasoning", "include"),
         *("reasoning_effort", "service_tier", "safety_identifier", "prompt_cache_key"),
+        *("stop_sequences", "thinking", "container", "thread", "cache_control"),
     )
 }
 
@@ -54,12 +55,14 @@ class Rule(Enum):
 class Settings:
     """A version's generation part for one dialect.
 
-    `pinned` is `,"name":value` of every field that always goes out. `defaults` maps the wire
-    name of a field that yields to the app's to the same bytes. `rules` is by wire name.
-    `same` maps every name of a setting that has several to the name that is preferred.
+    `pinned` is `,"name":value` of every field that always goes out, `members` the same by wire
+    name. `defaults` maps the wire name of a field that yields to the app's to such bytes. `rules`
+    is by wire name. `same` maps every name of a setting that has several to the name that is
+    preferred.
     """
 
     pinned: bytes
+    members: Mapping[str, bytes]
     defaults: Mapping[str, bytes]
     rules: Mapping[str, Rule]
     same: Mapping[str, str]
@@ -119,7 +122,7 @@ def _table(
     values: Mapping[str, JsonValue],
     own: Iterable[str],
 ) -> Settings:
-    pinned, defaults = b"", {}
+    members, defaults = {}, {}
     rules: dict[str, Rule] = {}
     for name, parameter in known.items():
         rule = content.policy.fields.get(name, content.policy.generation)
@@ -127,11 +130,20 @@ def _table(
         rules |= _rules(parameter, rule, is_set=name in values)
         if value and rule == "default":
             defaults[parameter.wire] = value
-        else:
-            pinned += value
+        elif value:
+            members[parameter.wire] = value
     rules |= dict.fromkeys(own, Rule.SKIP)
     same = {name: p.wire for p in known.values() if p.aliases for name in p.names}
-    return Settings(pinned, defaults, rules, same)
+    return Settings(b"".join(members.values()), members, defaults, rules, same)
+
+
+def narrowed(table: Settings, keep: Callable[[str], bool]) -> Settings:
+    """Return `table` for requests in which those of the version's fields go out that `keep` says
+    yes to, by wire name. The rules for the app's fields stay."""
+    members = {name: value for name, value in table.members.items() if keep(name)}
+    defaults = {name: value for name, value in table.defaults.items() if keep(name)}
+    pinned = b"".join(members.values())
+    return replace(table, pinned=pinned, members=members, defaults=defaults)
 
 
 def _rules(parameter: Parameter, rule: FieldRule, *, is_set: bool) -> dict[str, Rule]:

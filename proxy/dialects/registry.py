@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import Dialect
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_responses import OpenAIResponses
@@ -12,5 +13,5 @@ from proxy.dialects.openai_responses import OpenAIResponses
 DEFAULT: Dialect = OpenAIChat()
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {dialect.name: dialect for dialect in (DEFAULT, OpenAIResponses())}
+    {dialect.name: dialect for dialect in (DEFAULT, OpenAIResponses(), AnthropicMessages())}
 )

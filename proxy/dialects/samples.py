@@ -1,21 +1,46 @@
-"""A request in each dialect, as small as an app can make it: to show what a version makes of it."""
+"""Requests as small as an app can make them, in each dialect: to show what a version makes of
+them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import Asked, Dialect
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_responses import OpenAIResponses
+from proxy.versions.content import Variable
 
 DEPTH = 64
+
+Said = tuple[str, str]
+"""A role and a text."""
 
 
 def sample(dialect: Dialect, model: str, text: str, variables: Mapping[str, str]) -> Asked:
     """Return what an app asks for that sends `text` and gives `variables`."""
-    body = {"model": model, **sample_fields(dialect.name, text)}
+    return _asked(dialect, model, sample_fields(dialect.name, text), variables)
+
+
+def conversation(
+    dialect: Dialect, model: str, said: Sequence[Said], variables: Mapping[str, str]
+) -> Asked:
+    """Return what an app asks for that sends these messages and gives `variables`."""
+    messages = [{"role": role, "content": text} for role, text in said]
+    fields = {
+        OpenAIChat.name: {"messages": messages},
+        OpenAIResponses.name: {"input": messages},
+        AnthropicMessages.name: {"messages": messages},
+    }
+    return _asked(dialect, model, fields[dialect.name], variables)
+
+
+def _asked(
+    dialect: Dialect, model: str, fields: Mapping[str, Any], variables: Mapping[str, str]
+) -> Asked:
+    body = {"model": model, **fields}
     if variables:
         body["proxy_variables"] = dict(variables)
     return dialect.read(json.dumps(body).encode(), depth=DEPTH)
@@ -26,5 +51,16 @@ def sample_fields(dialect: str, text: str) -> dict[str, Any]:
     fields: dict[str, dict[str, Any]] = {
         OpenAIChat.name: {"messages": [{"role": "user", "content": text}]},
         OpenAIResponses.name: {"input": text},
+        AnthropicMessages.name: {"messages": [{"role": "user", "content": text}]},
     }
     return fields[dialect]
+
+
+def sample_values(
+    declared: Mapping[str, Variable], given: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return values that every version takes: of those given, the declared ones; for a required one
+    that was not given, its own name."""
+    known = {name: value for name, value in (given or {}).items() if name in declared}
+    missing = {name: name for name, one in declared.items() if one.required and name not in known}
+    return {**known, **missing}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -46,13 +47,14 @@ class Announcer:
         self._store = store
         self._log = log
         self._later_s = later_s
-        self._waiting: asyncio.Queue[_Switch] = asyncio.Queue(MOST_WAITING)
+        self._waiting: deque[_Switch] = deque()
+        self._turn = asyncio.Event()
         self._looking = False
 
     @property
     def is_idle(self) -> bool:
         """Whether every line was written."""
-        return self._waiting.empty() and not self._looking
+        return not self._waiting and not self._looking
 
     def switched(self, before: Snapshot, made: Mapping[PinKey, Pinned]) -> None:
         """Have a line written for each pin in `made`, that replaced what `before` had. The first
@@ -60,8 +62,8 @@ class Announcer:
         for key, pinned in made.items():
             old = before.pinned.get(key)
             switch = _Switch(pinned, old.served.id if old else None)
-            if before.loaded and not self._waiting.full():
-                self._waiting.put_nowait(switch)
+            if before.loaded and len(self._waiting) < MOST_WAITING:
+                self._later(switch)
             else:
                 self._announce(switch, None)
 
@@ -69,25 +71,22 @@ class Announcer:
         """Announce for ever; what waits when it is cancelled is announced without a look."""
         try:
             while True:
-                await self._announce_all(await self._waiting.get())
+                await self._turn.wait()
+                self._turn.clear()
+                self._looking = True
+                while self._waiting:
+                    await self._look_and_announce(self._waiting.popleft())
+                self._looking = False
         finally:
-            while not self._waiting.empty():
-                self._announce(self._waiting.get_nowait(), None)
+            while self._waiting:
+                self._announce(self._waiting.popleft(), None)
 
-    async def _announce_all(self, first: _Switch) -> None:
-        """Announce `first` and what waits behind it, a moment later."""
-        self._looking = True
-        later = [first]
-        try:
-            await asyncio.sleep(random.uniform(*self._later_s))  # noqa: S311  # jitter, no secret
-            while later:
-                await self._look_and_announce(later.pop())
-                if not self._waiting.empty():
-                    later.append(self._waiting.get_nowait())
-        finally:
-            for switch in later:
-                self._announce(switch, None)
-        self._looking = False
+    def _later(self, switch: _Switch) -> None:
+        """Have `switch` announced a moment later, with what comes until then."""
+        if not self._waiting:
+            pause_s = random.uniform(*self._later_s)  # noqa: S311  # jitter, no secret
+            asyncio.get_running_loop().call_later(pause_s, self._turn.set)
+        self._waiting.append(switch)
 
     async def _look_and_announce(self, switch: _Switch) -> None:
         unrecorded = None

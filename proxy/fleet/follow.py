@@ -20,11 +20,13 @@ from structlog.typing import FilteringBoundLogger
 from proxy import events
 from proxy.errors import ProxyError
 from proxy.fleet.announce import Announcer
+from proxy.fleet.drills import Drills
+from proxy.fleet.fitness import ALWAYS_FIT, Fit
 from proxy.fleet.held import Held
 from proxy.fleet.judge import Judge
 from proxy.fleet.last_known_good import LastKnownGood
 from proxy.fleet.report import Reporter
-from proxy.fleet.respond import Fit, Respondent
+from proxy.fleet.respond import Respondent
 from proxy.fleet.save import Saver
 from proxy.fleet.snapshot import Pinned, Served, Snapshot, former
 from proxy.fleet.standing import Standing
@@ -65,7 +67,7 @@ class Follower:
         log: FilteringBoundLogger,
         clock: Callable[[], float],
         explicit_versions: int,
-        fit: Fit = lambda _: "",
+        fit: Fit = ALWAYS_FIT,
     ) -> None:
         self.snapshot = Snapshot()
         self.changed = asyncio.Event()
@@ -87,6 +89,7 @@ class Follower:
             fit=fit,
         )
         self._announcer = Announcer(store, log)
+        self.drills = Drills(store, log)
         self._began = asyncio.Event()
         self._followed: set[PinKey] = set()
         self._models_due = clock()
@@ -131,6 +134,7 @@ class Follower:
             group.create_task(self.saver.run(lambda: self.snapshot))
             group.create_task(self._respondent.run())
             group.create_task(self._announcer.run())
+            group.create_task(self.drills.run())
 
     def _begin_with(self, snapshot: Snapshot | None) -> None:
         if snapshot is not None:

@@ -59,8 +59,11 @@ class Held:
         if full is None:
             raise UnknownVersionAsked()
         model, reference = full
-        for served in (*snapshot.versions(model), self._taken(model, reference.number)):
-            if served is not None and _is(served.version, id, digest):
+        taken = self._taken(model, reference.number)  # nearly always: it was prepared
+        if taken is not None and _is(taken.version, id, digest):
+            return taken
+        for served in snapshot.versions(model):
+            if _is(served.version, id, digest):
                 return served
         version = await self._read(model, reference.number)
         if version.info.id != id:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from proxy.store.base import LEASE_S, Store
 from proxy.versions.record import DRAINING, Member
 
 REPORT_EVERY_S = 1.0
-DEADLINE_S = 2.0
+_JITTER = 0.2  # as a share: a fleet that switched together does not renew together
 
 # A proxy that stops does not wait long for a store that is away.
 LEAVE_S = 0.5
@@ -73,10 +74,14 @@ class Reporter:
 
     async def run(self, fill: Callable[[Member], Member]) -> None:
         """Report for ever what `fill` makes of this proxy's entry."""
+        loop = asyncio.get_running_loop()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REPORT_EVERY_S):
-                    await self._due.wait()
+            pause_s = REPORT_EVERY_S * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+            turn = loop.call_later(pause_s, self._due.set)
+            try:
+                await self._due.wait()
+            finally:
+                turn.cancel()
             self._due.clear()
             await self._report(fill(self._member))
 
@@ -87,11 +92,9 @@ class Reporter:
                 await self._store.leave(self._member.key)
 
     async def _report(self, member: Member) -> None:
+        """The store has a deadline of its own."""
         try:
-            async with asyncio.timeout(DEADLINE_S):
-                await self._store.report(member)
-        except TimeoutError:
-            self._failed("the store did not answer in time")
+            await self._store.report(member)
         except ProxyError as error:
             self._failed(error.message)
         else:

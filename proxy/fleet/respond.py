@@ -6,20 +6,27 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 
-from proxy.errors import ProxyError
+from proxy.errors import ProxyError, RequestError
+from proxy.fleet.fitness import IN_WORDS, Fit, Fitness
 from proxy.fleet.held import Held
 from proxy.fleet.judge import Judge
+from proxy.fleet.probe import probed
 from proxy.fleet.snapshot import Served, Snapshot
+from proxy.routing.address import Address
 from proxy.store.base import MOST_QUESTIONS, Store
+from proxy.versions.names import ByLabel
 from proxy.versions.question import (
     CONTENT,
     HOLDINGS,
     PREPARE,
+    PROBE,
     Give,
     Given,
     Holdings,
     Prepare,
     Prepared,
+    Probe,
+    Probed,
     Wanted,
     answer,
     asked,
@@ -32,8 +39,8 @@ DEADLINE_S = 5.0
 # More than are asked at once, so that none is answered twice while it is still there to be read.
 _REMEMBERED = 4 * MOST_QUESTIONS
 
-Fit = Callable[[Served], str]
-"""Says why this proxy could not serve a version that is whole; empty: it could."""
+# Whoever asks says how long vendors may be waited for, up to this: others have questions too.
+MOST_VENDORS_S = 2.0
 
 
 class Respondent:
@@ -83,6 +90,8 @@ class Respondent:
         """Return the answer; None if there is none to give."""
         if question.kind == PREPARE and (wanted := asked(question, Prepare)):
             return answer(await self._prepared(wanted))
+        if question.kind == PROBE and (probe := asked(question, Probe)):
+            return answer(await self._probed(probe))
         if question.kind == HOLDINGS:
             return answer(self._holdings())
         if question.kind == CONTENT and (give := asked(question, Give)):
@@ -91,14 +100,34 @@ class Respondent:
         return None
 
     async def _prepared(self, prepare: Prepare) -> Prepared:
-        rejected = {}
-        for wanted in prepare.versions:
-            model, id, digest = wanted.model, wanted.id, wanted.digest
-            verified = await self._judge.verified(model, id, digest, self._snapshot())
-            reason = verified if isinstance(verified, str) else self._fit(verified)
-            if reason:
-                rejected[id] = reason
-        return Prepared(rejected)
+        limit_s = min(max(prepare.vendors_s, 0.0), MOST_VENDORS_S)
+        verified = [await self._verified(wanted) for wanted in prepare.versions]
+        found = await asyncio.gather(*(self._fitness(one, limit_s) for one in verified))
+        ids = [wanted.id for wanted in prepare.versions]
+        judged = dict(zip(ids, found, strict=True))
+        return Prepared(
+            {id: fitness.code for id, fitness in judged.items() if fitness.code},
+            {id: fitness.words for id, fitness in judged.items() if fitness.words},
+            {id: fitness.warnings for id, fitness in judged.items() if fitness.warnings},
+        )
+
+    async def _verified(self, wanted: Wanted) -> Served | str:
+        model, id, digest = wanted.model, wanted.id, wanted.digest
+        return await self._judge.verified(model, id, digest, self._snapshot())
+
+    async def _fitness(self, verified: Served | str, limit_s: float) -> Fitness:
+        if isinstance(verified, str):
+            return Fitness(verified, IN_WORDS.get(verified, ""))
+        return await self._fit.fitness(verified, limit_s)
+
+    async def _probed(self, probe: Probe) -> Probed:
+        try:
+            pinned = self._snapshot().by_label(Address(probe.model, ByLabel(probe.label)))
+        except RequestError as error:
+            return Probed(error=error.code)
+        # In a thread: a version may be large and the samples many, and requests go on.
+        served = pinned.served
+        return await asyncio.to_thread(probed, served, probe, self._fit.dialects(served))
 
     def _holdings(self) -> Holdings:
         snapshot = self._snapshot()

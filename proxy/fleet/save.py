@@ -34,15 +34,18 @@ class Saver:
         self._disk = disk
         self._log = log
         self._again_s = again_s
-        self._due = asyncio.Event()
+        self._due = False
+        self._turn = asyncio.Event()
 
     def soon(self) -> None:
-        self._due.set()
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(SETTLE_S, self._turn.set)
 
     def hand_to(self, successor: Saver) -> None:
         """Save no more: `successor` does, on the same disk, and what is due at once."""
         self.saves = False
-        if self.not_saved or self._due.is_set():
+        if self.not_saved or self._due:
             successor.soon()
 
     async def load(self) -> Snapshot | None:
@@ -61,12 +64,12 @@ class Saver:
             while True:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._again_s if self.not_saved else None):
-                        await self._due.wait()
-                await asyncio.sleep(SETTLE_S)
-                self._due.clear()
+                        await self._turn.wait()
+                self._turn.clear()
+                self._due = False
                 await self._save(current())
         finally:
-            if self._due.is_set():
+            if self._due:
                 await self._save(current())
             if self.saves:
                 await asyncio.to_thread(self._disk.release)
@@ -77,7 +80,7 @@ class Saver:
         try:
             await asyncio.to_thread(self._disk.write, snapshot)
         except asyncio.CancelledError:
-            self._due.set()
+            self._due = True
             raise
         except OSError as error:
             self._failed(error.strerror or type(error).__name__)

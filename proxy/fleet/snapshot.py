@@ -156,10 +156,11 @@ class Snapshot:
         assert isinstance(address.reference, ByLabel)
         found = self.pinned.get((address.model, address.reference.label))
         if found is None:
-            raise self._absent(address.model, address.reference.label)
+            raise self.absent(address.model, address.reference.label)
         return found
 
-    def _absent(self, model: str, label: str) -> RequestError:
+    def absent(self, model: str, label: str) -> RequestError:
+        """Return why a label that holds nothing for apps cannot answer."""
         if model not in self.models:
             return UnknownModel()
         return NotPinned() if label == PROD else UnknownVersionAsked()
@@ -182,7 +183,12 @@ class Snapshot:
 
 def former(before: Snapshot, pinned: Mapping[PinKey, Pinned]) -> tuple[Served, ...]:
     """Return the holders after a swap to `pinned`: what is left now comes first."""
-    now = {item.served.id for item in pinned.values()}
-    left = {item.served.id: item.served for item in before.pinned.values()}
-    left.update((one.id, one) for one in before.holders if one.id not in left)
-    return tuple(served for id, served in left.items() if id not in now)[:MOST_HOLDERS]
+    gone = {item.served.id for item in pinned.values()}
+    left = []
+    for item in before.pinned.values():
+        if item.served.id not in gone:
+            gone.add(item.served.id)
+            left.append(item.served)
+    # Not by `Served.id`: a fleet does this at once, for each holder.
+    left += [one for one in before.holders if one.version.info.id not in gone]
+    return tuple(left[:MOST_HOLDERS])

@@ -16,6 +16,8 @@ LOCAL = Grant(app="local", models=(), labels=(), explicit_versions=True)
 
 MAX_TOKEN_BYTES = 4096
 
+_KEYS = (b"x-api-key", b"api-key", b"x-goog-api-key")
+
 
 class Access:
     def __init__(self, apps: Mapping[str, App]) -> None:
@@ -47,11 +49,11 @@ class Access:
 
 
 def _token(head: Head) -> bytes:
-    """Return the bearer token; an `x-api-key` or `api-key` header serves SDKs that send those."""
+    """Return the bearer token; other headers for keys serve SDKs that send those."""
     fields = head.fields
     scheme, _, token = fields.get(b"authorization", b"").partition(b" ")
     if scheme.lower() != b"bearer":
-        token = fields.get(b"x-api-key") or fields.get(b"api-key") or b""
+        token = next(filter(None, map(fields.get, _KEYS)), b"")
     token = token.strip()
     if not token or len(token) > MAX_TOKEN_BYTES:
         raise Unauthorized()

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from proxy.dialects.registry import DIALECTS
 from proxy.errors import UpstreamAuth
-from proxy.settings import Vendor
+from proxy.settings import Auth, Vendor
 
 # A key file is looked at again this often, so that rotation needs no restart.
 REREAD_S = 1.0
@@ -25,9 +26,21 @@ class Credential(Protocol):
         """Return the header line. Raises `UpstreamAuth` if the key cannot be had."""
 
 
-def _line(key: bytes) -> bytes:
+def _line(key: bytes, auth: str) -> bytes:
     """Return the header line for `key`, empty if it cannot be one."""
-    return b"authorization: Bearer %b\r\n" % key if _KEY.fullmatch(key) else b""
+    if _KEY.fullmatch(key) is None:
+        return b""
+    name = b"authorization: Bearer" if auth == "bearer" else auth.encode() + b":"
+    return b"%b %b\r\n" % (name, key)
+
+
+def auth_of(vendor: Vendor) -> Auth:
+    """Return how the vendor wants its key: as its entry says, else as all its dialects have it; a
+    bearer token where they do not agree."""
+    if vendor.auth is not None:
+        return vendor.auth
+    usual = {DIALECTS[name].auth for name in vendor.dialects}
+    return usual.pop() if len(usual) == 1 else "bearer"
 
 
 class FixedCredential:
@@ -35,8 +48,8 @@ class FixedCredential:
 
     __slots__ = ("_header",)
 
-    def __init__(self, key: str) -> None:
-        self._header = _line(key.strip().encode())
+    def __init__(self, key: str, auth: Auth = "bearer") -> None:
+        self._header = _line(key.strip().encode(), auth)
 
     def __repr__(self) -> str:
         return "***"
@@ -50,10 +63,11 @@ class FixedCredential:
 class FileCredential:
     """A key from a file that may be replaced while the proxy runs."""
 
-    __slots__ = ("_header", "_path", "_read_at", "_stamp")
+    __slots__ = ("_auth", "_header", "_path", "_read_at", "_stamp")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, auth: Auth = "bearer") -> None:
         self._path = path
+        self._auth: Auth = auth
         self._header = b""
         self._stamp: tuple[int, int] | None = None
         self._read_at = float("-inf")
@@ -75,18 +89,27 @@ class FileCredential:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_ino)
             if stamp != self._stamp and status.st_size <= MAX_KEY_BYTES:
-                self._header, self._stamp = _line(self._path.read_bytes().strip()), stamp
+                key = self._path.read_bytes().strip()
+                self._header, self._stamp = _line(key, self._auth), stamp
         except OSError:
             return
 
 
 def find_credential(
-    api_key_file: Path | None, api_key_env: str | None, env: Mapping[str, str]
+    api_key_file: Path | None,
+    api_key_env: str | None,
+    env: Mapping[str, str],
+    auth: Auth = "bearer",
 ) -> Credential | None:
     """Return the operator's credential; None if the app's own is to pass through."""
     if api_key_file is not None:
-        return FileCredential(api_key_file)
-    return FixedCredential(env.get(api_key_env, "")) if api_key_env is not None else None
+        return FileCredential(api_key_file, auth)
+    return FixedCredential(env.get(api_key_env, ""), auth) if api_key_env is not None else None
+
+
+def credential_of(vendor: Vendor, env: Mapping[str, str]) -> Credential | None:
+    """Return what calls to `vendor` carry; None if the app's own is to pass through."""
+    return find_credential(vendor.api_key_file, vendor.api_key_env, env, auth_of(vendor))
 
 
 def unusable(

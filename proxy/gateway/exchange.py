@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from proxy.dialects.base import Asked, Dialect, Observer, Seen
+from proxy.dialects.base import Asked, Endpoint, Observer, Seen
 from proxy.errors import (
     RequestError,
     UnknownModel,
@@ -20,7 +20,7 @@ from proxy.errors import (
     UpstreamUnreachable,
 )
 from proxy.fleet.snapshot import Pinned, Served
-from proxy.gateway.headers import is_offered, returned, upstream_head
+from proxy.gateway.headers import is_offered, returned, upstream_head, with_lists
 from proxy.gateway.plan import Plan, passthrough, plan
 from proxy.gateway.reply import answer_error, request_id_line
 from proxy.http.answer import status_line
@@ -47,6 +47,7 @@ class ManagedExchange:
         "_began",
         "_connection",
         "_dialect",
+        "_endpoint",
         "_framed",
         "_gateway",
         "_line",
@@ -66,7 +67,8 @@ class ManagedExchange:
         self._gateway = gateway
         self._connection = connection
         self._request = request
-        self._dialect: Dialect = request.admitted.dialect
+        self._endpoint: Endpoint = request.admitted.endpoint
+        self._dialect = self._endpoint.dialect
         self._line = gateway.new_line(request)
         self._plan: Plan | None = None
         self._stamp = b""
@@ -87,7 +89,13 @@ class ManagedExchange:
         line.app, line.dialect = self._request.admitted.grant.app, self._dialect.name
         try:
             self._gateway.check_capacity()
-            asked = self._dialect.read(self._request.body, depth=self._gateway.depth)
+            head = self._request.head
+            asked = self._endpoint.read(
+                self._request.body,
+                depth=self._gateway.depth,
+                target=head.target,
+                headers=head.fields,
+            )
             line.stream = asked.stream
             self._choose(asked)
         except RequestError as error:
@@ -157,17 +165,18 @@ class ManagedExchange:
         wanted, self._target = made.targets[target], target
         line.attempt += 1
         line.vendor, line.vendor_model = wanted.vendor, wanted.model
-        route = self._gateway.vendors.route(wanted.vendor)
+        route = self._gateway.vendors.route(wanted.vendor, self._dialect.name)
         self._own_credential = route.credential is not None
         credential = route.credential.line(self._gateway.loop.time()) if route.credential else None
         body = made.body(target)
-        path = route.prefix + self._dialect.path.encode() + request.head.query
+        sent = request.head
+        path = route.prefix + self._endpoint.upstream_path(sent.target, wanted.model) + sent.query
         size = sum(map(len, body))
         head = upstream_head(
             path,
             route.host,
-            request.head.headers,
-            self._dialect.forwarded_prefixes,
+            with_lists(sent.headers, made.composed.headers),
+            self._dialect,
             credential,
             size,
         )
@@ -235,7 +244,7 @@ class ManagedExchange:
         self._line.status = head.status
         kind = fields.get(b"content-type", b"")
         stream = head.status < 300 and kind.startswith(b"text/event-stream")
-        self._observer = self._dialect.observer(stream=stream)
+        self._observer = self._endpoint.observer(stream=stream)
         self._framed = head.length is not None
         self._began = True
         headers = b"".join((returned(head.headers), request_id_line(self._line), self._stamps()))

@@ -27,7 +27,7 @@ from proxy.gateway.access import LOCAL, Access
 from proxy.gateway.exchange import CLIENT_CLOSED_STATUS, ManagedExchange
 from proxy.gateway.headers import sent_request_id
 from proxy.gateway.reply import answer_error, answer_json
-from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_dialect
+from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_endpoint
 from proxy.gateway.vendors import Vendors
 from proxy.http.head import Head
 from proxy.http.listener import Exchange, Request
@@ -39,7 +39,7 @@ from proxy.observe.stats import Stats
 from proxy.routing.address import Address, Grant, check_grant, may_ask, parse_address
 from proxy.settings import Settings, Timeouts
 from proxy.versions.names import ByLabel
-from proxy.versions.record import PROD
+from proxy.versions.record import DRILL, PROD
 
 
 class Waits(msgspec.Struct, frozen=True, gc=False):
@@ -91,10 +91,10 @@ class Gateway:
     def admit(self, head: Head) -> Admitted:
         """Let a head through, or raise what it is to be answered with."""
         grant = self._access.identify(head)
-        return Admitted(grant, find_dialect(head))
+        return Admitted(grant, find_endpoint(head))
 
     def begin(self, connection: ServerConnection, request: Request) -> Exchange | None:
-        if request.admitted.dialect is None:
+        if request.admitted.endpoint is None:
             self._list_models(connection, request)
             return None
         exchange = ManagedExchange(self, connection, request)
@@ -132,7 +132,8 @@ class Gateway:
         line = self.new_line(request)
         if request.admitted is not None:
             line.app = request.admitted.grant.app
-            line.dialect = dialect_of(request.head).name if request.admitted.dialect else None
+            endpoint = request.admitted.endpoint
+            line.dialect = endpoint.dialect.name if endpoint is not None else None
         return line
 
     # --- for the exchanges
@@ -159,6 +160,8 @@ class Gateway:
         if isinstance(address.reference, ByLabel):
             if not snapshot.loaded:
                 raise StoreUnavailable()
+            if address.reference.label == DRILL:  # what is rehearsed there is for no app
+                raise snapshot.absent(address.model, DRILL)
             return snapshot.by_label(address)
         return self.follower.find(address)
 
@@ -243,28 +246,24 @@ class Gateway:
         connection.write_out()
 
     def _models(self, request: Request) -> bytes:
-        """What is pinned to `prod` and granted to the app, in OpenAI's shape."""
+        """What is pinned to `prod` and granted to the app, in the shape that its SDK reads."""
         if not self.follower.snapshot.loaded:
             raise StoreUnavailable()
+        dialect = dialect_of(request.head)
+        rows = [row for row in self._rows() if may_ask(request.admitted.grant, row["id"], PROD)]
         name = request.head.path[len(MODELS) + 1 :].decode()
         if not name:
-            rows = [row for row in self._rows() if may_ask(request.admitted.grant, row["id"], PROD)]
-            return msgspec.json.encode({"object": "list", "data": rows})
+            return msgspec.json.encode(dialect.listed(rows))
         address = parse_address(name.replace("%40", "@"))
-        for row in self._rows():
-            if row["id"] == address.model and may_ask(request.admitted.grant, address.model, PROD):
-                return msgspec.json.encode(row)
+        for row in rows:
+            if row["id"] == address.model:
+                return msgspec.json.encode(dialect.described(row))
         raise UnknownModel()
 
-    def _rows(self) -> list[Mapping[str, Any]]:
+    def _rows(self) -> list[Mapping[str, str]]:
+        pinned = sorted(self.follower.snapshot.pinned.items())
         return [
-            {
-                "id": model,
-                "object": "model",
-                "created": 0,
-                "owned_by": "proxy",
-                "version": pinned.served.id,
-            }
-            for (model, label), pinned in sorted(self.follower.snapshot.pinned.items())
+            {"id": model, "version": held.served.id}
+            for (model, label), held in pinned
             if label == PROD
         ]

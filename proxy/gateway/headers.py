@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from proxy.dialects.base import Dialect
 from proxy.http.head import Headers
 
 # From the app to the vendor, beside what the dialect names.
@@ -20,7 +21,12 @@ _FORWARDED = frozenset(
 )
 
 # Only where the app's own credential passes through: they belong to it.
-_WITH_CREDENTIAL = frozenset({b"authorization", b"openai-organization", b"openai-project"})
+_WITH_CREDENTIAL = frozenset(
+    {
+        *(b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"),
+        *(b"openai-organization", b"openai-project", b"anthropic-workspace-id"),
+    }
+)
 
 # From the vendor to the app: what SDKs read, request ids and rate limits. Never framing, cookies,
 # or what speaks about the vendor's host; never a stamp that is not ours.
@@ -48,15 +54,17 @@ def upstream_head(
     target: bytes,
     host: bytes,
     headers: Headers,
-    prefixes: tuple[bytes, ...],
+    dialect: Dialect,
     credential: bytes | None,
     length: int,
 ) -> bytes:
     """Build the head of a call to a vendor, ended. `credential` None: the app's own passes.
+    `headers` are those of the app, of which the listed ones go out, and what `dialect` names.
 
     The vendor is asked not to compress: the answer's bytes go through unchanged, and what an
     observer cannot read it cannot count.
     """
+    prefixes = dialect.forwarded_prefixes
     passed = [
         b"%b: %b\r\n" % item
         for item in headers
@@ -64,6 +72,8 @@ def upstream_head(
         or item[0].startswith(prefixes)
         or (credential is None and item[0] in _WITH_CREDENTIAL)
     ]
+    if dialect.added_headers:
+        passed += _missing(dialect, headers)
     return b"".join(
         (
             b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (target, host),
@@ -73,6 +83,24 @@ def upstream_head(
             b"content-length: %d\r\n\r\n" % length,
         )
     )
+
+
+def _missing(dialect: Dialect, headers: Headers) -> list[bytes]:
+    names = {name for name, _ in headers}
+    return [b"%b: %b\r\n" % item for item in dialect.added_headers if item[0] not in names]
+
+
+def with_lists(headers: Headers, lists: Headers | tuple[tuple[bytes, bytes], ...]) -> Headers:
+    """Add to headers that hold comma lists what a version adds: its values come after the app's,
+    each once. A name that the app sent several times becomes one line."""
+    for name, more in lists:
+        found = [value for key, value in headers if key == name]
+        values = dict.fromkeys(
+            one.strip() for text in (*found, more) for one in text.split(b",") if one.strip()
+        )
+        others = [item for item in headers if item[0] != name]
+        headers = [*others, (name, b",".join(values))]
+    return headers
 
 
 def returned(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from proxy.dialects.base import Asked, Composed, Dialect
+from proxy.dialects.base import Asked, Composed, Dialect, WithoutModel
 from proxy.dialects.raw import Buffer
 from proxy.errors import UnknownModel
 from proxy.fleet.snapshot import Served, Target, target_of
@@ -48,11 +48,4 @@ def passthrough(asked: Asked, vendor: str, body: bytes | bytearray) -> Plan:
     if _VENDOR_MODEL.fullmatch(model) is None:
         raise UnknownModel()
     target = target_of(VendorModel(vendor=vendor, id=model))
-    return Plan(_AsItIs(b"", (body,)), (target,), Routing(), UNVERSIONED)
-
-
-class _AsItIs(Composed, frozen=True, gc=False):
-    """A body that already names its model."""
-
-    def body(self, vendor_model: bytes) -> list[Buffer]:
-        return list(self.rest)
+    return Plan(WithoutModel(b"", (body,)), (target,), Routing(), UNVERSIONED)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 import msgspec
 
-from proxy.dialects.base import Dialect
+from proxy.dialects.base import Dialect, Endpoint
 from proxy.dialects.registry import DEFAULT, DIALECTS
 from proxy.errors import MethodNotAllowed, NotFound
 from proxy.http.head import Head
@@ -12,49 +15,85 @@ from proxy.routing.address import Grant
 
 MODELS = b"/v1/models"
 
+# Where a path of an endpoint has the model (`Endpoint.path`).
+NAME = "NAME"
+
+MISSING = "an OpenAI SDK's base_url must end in /v1"
+TWICE = "an Anthropic SDK's base_url must not end in /v1"
+
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
-    """A request whose head was let through. `dialect` None: the list of models, or one of it."""
+    """A request whose head was let through. `endpoint` None: the list of models, or one of it."""
 
     grant: Grant
-    dialect: Dialect | None
+    endpoint: Endpoint | None
 
 
-_BY_PATH = {dialect.path.encode(): dialect for dialect in DIALECTS.values()}
-_WITHOUT_PREFIX = {path.removeprefix(b"/v1") for path in (*_BY_PATH, MODELS)}
+class Table:
+    """Endpoints by path. Nearly all have one that never changes, and are looked up; those whose
+    path holds a name are asked in turn."""
 
+    def __init__(self, dialects: Iterable[Dialect]) -> None:
+        every = [one for dialect in dialects for one in (dialect, *dialect.others)]
+        self._by_path = {one.path.encode(): one for one in every if NAME not in one.path}
+        self._named = tuple(one for one in every if NAME in one.path)
+        marked = (one.dialect for one in every if one.dialect.mark)
+        self._marks = {dialect.mark: dialect for dialect in marked}
+        paths = {path: one.dialect for path, one in self._by_path.items()}
+        self._hints = {
+            **{b"/v1" + path: TWICE for path, dialect in paths.items() if dialect.mark},
+            **{path.removeprefix(b"/v1"): MISSING for path, d in paths.items() if not d.mark},
+            MODELS.removeprefix(b"/v1"): MISSING,
+            b"/v1" + MODELS: TWICE,
+        }
 
-def find_dialect(head: Head) -> Dialect | None:
-    """Return the dialect that `head` calls, None for the models.
+    def endpoint(self, path: bytes) -> Endpoint | None:
+        found = self._by_path.get(path)
+        if found is None:
+            found = next((one for one in self._named if one.serves(path)), None)
+        return found
 
-    Raises `NotFound` or `MethodNotAllowed`.
-    """
-    path = head.path
-    dialect = _BY_PATH.get(path)
-    if dialect is not None:
-        if head.method != b"POST":
+    def find(self, head: Head) -> Endpoint | None:
+        """Return the endpoint that `head` calls, None for the models.
+
+        Raises `NotFound` or `MethodNotAllowed`.
+        """
+        path = head.path
+        endpoint = self.endpoint(path)
+        if endpoint is None and not _is_models(path):
+            raise NotFound(hint=self._hints.get(path, ""))
+        if head.method != (b"GET" if endpoint is None else b"POST"):
             raise MethodNotAllowed()
-        return dialect
-    if _is_models(path):
-        if head.method != b"GET":
-            raise MethodNotAllowed()
-        return None
-    if path in _WITHOUT_PREFIX:
-        raise NotFound(hint="an OpenAI SDK's base_url must end in /v1")
-    raise NotFound()
+        return endpoint
+
+    def dialect(self, head: Head) -> Dialect:
+        """Return the dialect in whose shape an answer of ours to `head` is to be written."""
+        endpoint = self.endpoint(head.path)
+        if endpoint is not None:
+            return endpoint.dialect
+        marks = self._marks.items()
+        return next((dialect for mark, dialect in marks if mark in head.fields), DEFAULT)
+
+
+_TABLE: Final = Table(DIALECTS.values())
+
+
+def find_endpoint(head: Head) -> Endpoint | None:
+    """Do as `Table.find` with all dialects."""
+    return _TABLE.find(head)
+
+
+def dialect_of(head: Head) -> Dialect:
+    """Do as `Table.dialect` with all dialects."""
+    return _TABLE.dialect(head)
 
 
 def allowed(head: Head) -> bytes:
     """Return the header line that says which methods the path of `head` takes."""
-    if head.path in _BY_PATH:
+    if _TABLE.endpoint(head.path) is not None:
         return b"allow: POST\r\n"
     return b"allow: GET\r\n" if _is_models(head.path) else b"allow: GET, POST\r\n"
 
 
 def _is_models(path: bytes) -> bool:
     return path == MODELS or path.startswith(MODELS + b"/")
-
-
-def dialect_of(head: Head) -> Dialect:
-    """Return the dialect in whose shape an error for `head` is to be written."""
-    return _BY_PATH.get(head.path, DEFAULT)

@@ -10,15 +10,11 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from proxy.errors import UpstreamUnreachable, WrongDialect
-from proxy.fleet.snapshot import Served
-from proxy.gateway.credential import Credential, find_credential
+from proxy.gateway.credential import Credential, auth_of, credential_of
 from proxy.http.deadlines import Deadlines
 from proxy.http.outbox import Outbox
 from proxy.http.upstream import Origin, Pool
 from proxy.settings import Settings, Vendor
-
-UNKNOWN_VENDOR = "unknown_vendor"
-"""Why a proxy rejects a version: its settings have no vendor of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +33,16 @@ class Vendors:
     def __init__(self, routes: Mapping[str, VendorRoute]) -> None:
         self._routes = routes
 
-    def route(self, name: str) -> VendorRoute:
-        """Raises `UpstreamUnreachable` for a vendor that this proxy has no entry for."""
+    def route(self, name: str, dialect: str) -> VendorRoute:
+        """Raises `UpstreamUnreachable` for a vendor that this proxy has no entry for, and
+        `WrongDialect` for one that does not speak `dialect`."""
         route = self._routes.get(name)
         if route is None:
             raise UpstreamUnreachable(
                 "the version's vendor is not configured at this proxy", hint="run: proxyctl check"
             )
+        if dialect not in route.dialects:
+            raise WrongDialect(hint=f"its vendor is not configured to speak {dialect}")
         return route
 
     def speaking(self, dialect: str) -> VendorRoute | None:
@@ -69,7 +68,7 @@ def open_vendors(
         limits, timeouts = settings.limits, settings.timeouts
         pool = Pool(_origin(vendor), limits, timeouts, deadlines, scratch, outbox, loop)
         url = urlsplit(vendor.base_url)
-        credential = find_credential(vendor.api_key_file, vendor.api_key_env, env)
+        credential = credential_of(vendor, env)
         routes[name] = VendorRoute(
             name, url.path.encode(), url.netloc.encode(), pool, credential, vendor.dialects
         )
@@ -92,18 +91,12 @@ def _tls(vendor: Vendor) -> ssl.SSLContext:
     return context
 
 
-def unfit(vendors: Mapping[str, Vendor], served: Served) -> str:
-    """Return the code of why `served` could not go to the vendors it names; empty: it could."""
-    if any(target.vendor not in vendors for target in served.targets):
-        return UNKNOWN_VENDOR
-    spoken = vendors[served.targets[0].vendor].dialects
-    return "" if any(dialect in served.dialects for dialect in spoken) else WrongDialect.code
-
-
 def fingerprint(settings: Settings) -> str:
     """Return twelve hex digits over the vendor table, so that proxies that differ can be seen.
 
     Keys are not part of it; where they come from is not either.
     """
-    rows = sorted((name, v.base_url, sorted(v.dialects)) for name, v in settings.vendors.items())
+    rows = sorted(
+        (name, v.base_url, sorted(v.dialects), auth_of(v)) for name, v in settings.vendors.items()
+    )
     return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]

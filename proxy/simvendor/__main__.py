@@ -10,7 +10,9 @@ import click
 from proxy.simvendor.server import SimulatedVendor
 
 
-@click.command(help="A simulated vendor: speaks OpenAI's dialects and repeats what it was given.")
+@click.command(
+    help="A simulated vendor: speaks the vendors' dialects and repeats what it was given."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=9000, show_default=True, help="0 picks a free one.")
 @click.option("--pace-ms", default=0.0, show_default=True, help="Wait before each event.")

@@ -1,4 +1,4 @@
-"""A tidy answer, in pieces: what both dialects produce and the server sends."""
+"""A tidy answer, in pieces: what all dialects produce and the server sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request asks for, in one form for both dialects, and the text that shows it.
+"""What a request asks for, in one form for all dialects, and the text that shows it.
 
 The answer's text repeats what the vendor was given, so that a change of the pinned version, and
 its rollback, can be seen in the answer. The same request gets the same bytes.
@@ -26,13 +26,16 @@ SETTINGS = (
     "max_tokens",
     "max_completion_tokens",
     "max_output_tokens",
+    "top_k",
     "stop",
+    "stop_sequences",
     "seed",
     "presence_penalty",
     "frequency_penalty",
     "reasoning_effort",
     "verbosity",
     "reasoning",
+    "thinking",
 )
 
 # An alias is answered by a dated snapshot, as the vendor does.
@@ -42,6 +45,8 @@ SNAPSHOTS = {
     "gpt-4.1": "gpt-4.1-2025-04-14",
     "gpt-4.1-mini": "gpt-4.1-mini-2025-04-14",
     "gpt-5.6": "gpt-5.6-2026-07-09",
+    "claude-opus-5-5": "claude-opus-5-5-2026-07-09",
+    "claude-haiku-5": "claude-haiku-5-2026-07-09",
 }
 LATEST = "2026-07-09"
 _DATED = re.compile(r".*-20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)

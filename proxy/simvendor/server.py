@@ -10,13 +10,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from aiohttp import web
 
-from proxy.simvendor import chat, responses
+from proxy.simvendor import chat, messages, messages_wrong, responses
 from proxy.simvendor.answer import CREATED, STREAM, Answer, whole
 from proxy.simvendor.asked import SNAPSHOTS, Asked
 from proxy.simvendor.player import Player, plain, refusal
@@ -27,6 +27,7 @@ from proxy.simvendor.wrong import (
     check_credential,
     check_responses,
     parsed,
+    usual,
 )
 
 # Above the proxy's own default of 32 MiB, so that the proxy's limit is what is seen.
@@ -53,17 +54,67 @@ class Exchange:
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
 
+Json = Mapping[str, Any]
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """How a vendor is paid, how it refuses, and what it says about a request beside its answer;
+    `{}` is for the number of the request."""
+
+    check_key: Callable[[Headers], None]
+    refused: Callable[[Wrong], bytes]
+    headers: Headers
+
+
 @dataclass(frozen=True, slots=True)
 class _Spoken:
-    """A dialect as the vendor serves it."""
+    """A kind of call as the vendor serves it."""
 
-    check: Callable[[Mapping[str, Any]], None]
-    asked: Callable[[Mapping[str, Any], bytes], Asked]
-    answer: Callable[[Mapping[str, Any], Asked], Answer]
+    house: _House
+    check: Callable[[Json, Headers], None]
+    asked: Callable[[Json, bytes], Asked]
+    answer: Callable[[Json, Asked], Answer]
 
 
-_CHAT = _Spoken(check_chat, chat.asked, chat.answer)
-_RESPONSES = _Spoken(check_responses, responses.asked, responses.answer)
+_OPENAI = _House(
+    lambda headers: check_credential(headers.get("authorization")),
+    lambda wrong: wrong.body(),
+    {
+        "x-request-id": "req_sim{:012d}",
+        "openai-organization": "org-simulated",
+        "openai-processing-ms": "7",
+        "openai-version": "2020-10-01",
+        "x-ratelimit-limit-requests": "10000",
+        "x-ratelimit-remaining-requests": "9999",
+        "x-ratelimit-reset-requests": "6ms",
+    },
+)
+_ANTHROPIC = _House(
+    messages_wrong.check_key,
+    lambda wrong: messages_wrong.body_of(wrong.status, wrong.error["message"]),
+    {
+        "request-id": "req_sim{:012d}",
+        "anthropic-organization-id": "org-simulated",
+        "anthropic-ratelimit-requests-limit": "4000",
+        "anthropic-ratelimit-requests-remaining": "3999",
+    },
+)
+_SPOKEN = {
+    "/v1/chat/completions": _Spoken(
+        _OPENAI, lambda body, _: check_chat(body), chat.asked, chat.answer
+    ),
+    "/v1/responses": _Spoken(
+        _OPENAI, lambda body, _: check_responses(body), responses.asked, responses.answer
+    ),
+    "/v1/messages": _Spoken(
+        _ANTHROPIC, messages_wrong.check_messages, messages.asked, messages.answer
+    ),
+    "/v1/messages/count_tokens": _Spoken(
+        _ANTHROPIC, messages_wrong.check_count, messages.asked, messages.count
+    ),
+}
 
 
 class SimulatedVendor:
@@ -129,8 +180,8 @@ class SimulatedVendor:
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
-        app.router.add_post("/v1/chat/completions", self._recorded(_CHAT))
-        app.router.add_post("/v1/responses", self._recorded(_RESPONSES))
+        for path, spoken in _SPOKEN.items():
+            app.router.add_post(path, self._recorded(spoken))
         app.router.add_get("/v1/models", self._list)
         app.router.add_route("*", "/{path:.*}", _unknown)
         return app
@@ -154,26 +205,33 @@ class SimulatedVendor:
     async def _reply(
         self, request: web.Request, spoken: _Spoken, exchange: Exchange
     ) -> web.StreamResponse:
-        headers = self._headers()
+        house = spoken.house
         try:
             if self._auth:
-                check_credential(request.headers.get("authorization"))
+                house.check_key(request.headers)
             body = parsed(exchange.body)
-            spoken.check(body)
+            spoken.check(body, request.headers)
             question = spoken.asked(body, exchange.body)
         except Wrong as wrong:
             exchange.outcome = "refused"
-            return refusal(Refuse(wrong.status, wrong.body()), headers)
+            return refusal(Refuse(wrong.status, house.refused(wrong)), self._headers(house))
         answer = spoken.answer(body, question)
         script = self._scripts.popleft() if self._scripts else asked_for(question.question)
-        return await self._play(request, exchange, answer, script)
+        return await self._play(request, exchange, house, answer, script)
 
     async def _play(
-        self, request: web.Request, exchange: Exchange, answer: Answer, script: Sequence[Step]
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        house: _House,
+        answer: Answer,
+        script: Sequence[Step],
     ) -> web.StreamResponse:
-        headers = self._headers()
+        headers = self._headers(house)
         if refuse := _refusal(script, answer):
             exchange.outcome = "refused"
+            if refuse.body is None:
+                refuse = replace(refuse, body=house.refused(usual(refuse.status)))
             return refusal(refuse, headers)
         if not script and answer.content_type != STREAM:
             exchange.outcome = "answered"
@@ -183,26 +241,19 @@ class SimulatedVendor:
         exchange.outcome = "broken" if player.broken else "answered"
         return reply
 
-    def _headers(self) -> dict[str, str]:
-        """Return what the vendor says about a request beside its answer."""
+    def _headers(self, house: _House) -> dict[str, str]:
         self._served += 1
-        return {
-            "x-request-id": f"req_sim{self._served:012d}",
-            "openai-organization": "org-simulated",
-            "openai-processing-ms": "7",
-            "openai-version": "2020-10-01",
-            "x-ratelimit-limit-requests": "10000",
-            "x-ratelimit-remaining-requests": "9999",
-            "x-ratelimit-reset-requests": "6ms",
-        }
+        return {name: value.format(self._served) for name, value in house.headers.items()}
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
+        house = _ANTHROPIC if messages_wrong.API in request.headers else _OPENAI
         try:
             if self._auth:
-                check_credential(request.headers.get("authorization"))
+                house.check_key(request.headers)
         except Wrong as wrong:
-            return refusal(Refuse(wrong.status, wrong.body()), self._headers())
-        return plain(whole(_listing(self._models)), self._headers())
+            return refusal(Refuse(wrong.status, house.refused(wrong)), self._headers(house))
+        listing = _page if house is _ANTHROPIC else _listing
+        return plain(whole(listing(self._models)), self._headers(house))
 
 
 def _refusal(script: Sequence[Step], answer: Answer) -> Refuse | None:
@@ -218,6 +269,14 @@ def _listing(models: Sequence[str]) -> dict[str, Any]:
         for name in dict.fromkeys(models)
     ]
     return {"object": "list", "data": rows}
+
+
+def _page(models: Sequence[str]) -> dict[str, Any]:
+    rows = [
+        {"type": "model", "id": name, "display_name": name, "created_at": "2026-11-24T00:00:00Z"}
+        for name in dict.fromkeys(models)
+    ]
+    return {"data": rows, "has_more": False, "first_id": rows[0]["id"], "last_id": rows[-1]["id"]}
 
 
 async def _unknown(request: web.Request) -> web.StreamResponse:

@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from proxy.versions.evidence import Drill, Gate, Result, Verdict
 from proxy.versions.record import (
     Event,
     Guards,
@@ -41,6 +42,12 @@ MOST_QUESTIONS = 16
 # A question names versions; an answer may hold one, as JSON text.
 MAX_QUESTION_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 8 * 2**20
+
+# A suite of a thousand cases makes about 200 KiB; a version is evaluated a few times.
+MAX_RESULT_BYTES = 2**20
+MOST_RESULTS = 200
+# A report names every proxy, twice.
+MAX_REPORT_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,14 @@ class Swapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A result as it is kept; `created` says that it was not there before."""
+
+    result: Result
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Weakness:
     """How the store could lose what it was given. `refused`: it is not used like that."""
 
@@ -150,15 +165,19 @@ class Store(Protocol):
         labels before (else the first result is returned, `replayed`); every version exists
         (`UnknownVersion`) and has the digest given (`VersionConflict`); every `expect` holds
         (`Conflict`; a pin that cannot be read meets none); no forward change of a frozen model
-        (`Frozen`; backward is to a version that the label held before and that is not revoked);
-        no revoked version (`Revoked`). A change to what the label already holds is none: no
-        event, no new epoch. Otherwise the epoch grows by one for the whole order, every changed
-        pin carries it, and each change appends one event.
+        (`Frozen`); no revoked version (`Revoked`); no forward change of `prod` without a verdict
+        about the gate in force and what `prod` holds (`Unproven`). `force` overrides these three,
+        and the label `drill`, which no app is served from, knows none of them.
+        Backward is to a version that the label held before, that is not revoked, and that is not
+        there by force only (unless that was ratified); a rollback and an undo go back to those too.
+        A change to what the label already holds is none: no event, no new epoch. Otherwise the
+        epoch grows by one for the whole order, every changed pin carries it, and each change
+        appends one event, a forced one counts as not ratified.
 
         Where the fleet is ahead of the store (`floor` above its epoch), a change to what the
-        label already holds is one all the same, and no freeze and no revocation stands in its
-        way: the pin is written again, above every epoch that a proxy has seen. Neither stops a
-        change of kind `repair`, which puts back what the store lost.
+        label already holds is one all the same, and no guard stands in its way: the pin is written
+        again, above every epoch that a proxy has seen. None stops a change of kind `repair`,
+        which puts back what the store lost.
         """
 
     async def restore(self, version: Version, *, by: str, operation: str) -> Registered:
@@ -175,9 +194,10 @@ class Store(Protocol):
         """Write a pin that was set by hand into the history, as the label holds it now.
 
         The event is of kind `record` and has the pin's own epoch and operation; the version counts
-        as held by the label from then on, and the store's epoch is at least the pin's. Doing so
-        twice gives the first event. Raises `Conflict` if the label holds another pin, and
-        `UnknownVersion` if its version is not registered under its digest.
+        as held by the label from then on, in `prod` of a model with a gate as one that is not
+        ratified, and the store's epoch is at least the pin's. Doing so twice gives the first event.
+        Raises `Conflict` if the label holds another pin, and `UnknownVersion` if its version is not
+        registered under its digest.
         """
 
     async def history(self, model: str, limit: int = 1000) -> list[Event]:
@@ -190,6 +210,40 @@ class Store(Protocol):
 
     async def guards(self, model: str) -> Guards:
         """Return what stands between `model` and a forward pin."""
+
+    async def attach(self, result: Result, operation: str) -> Attached:
+        """Keep a result of the content with `result.digest`, registered or not, for good. Doing so
+        twice is keeping it once. Appends an `eval` event when created. Raises `InvalidArgument`
+        for a result that is too large, or one too many."""
+
+    async def results(self, model: str, digest: str) -> list[Result]:
+        """Return the results of the content with this digest, newest first."""
+
+    async def set_gate(
+        self, model: str, gate: Gate | None, *, by: str, reason: str, operation: str
+    ) -> Event:
+        """Put a gate in force, or none. Appends a `gate` event, whose detail is the gate."""
+
+    async def approve(self, verdict: Verdict) -> None:
+        """Keep a verdict, in the place of an earlier one about the same content. A swap of `prod`
+        demands one that is about the gate in force, its suite, and what `prod` holds then.
+
+        Raises `GateChanged` if the gate in force is another, and `Unproven` if the version has no
+        such result.
+        """
+
+    async def ratify(
+        self, model: str, label: str, version: str, *, by: str, reason: str, operation: str
+    ) -> Event:
+        """Accept that this version (an id) was forced to `label`: it counts from then on as one
+        that passed. Raises `NothingToRatify` if it was not, or was accepted already."""
+
+    async def note_drill(self, drill: Drill, report: str, *, reason: str, operation: str) -> Event:
+        """Keep a drill as the model's last one, and append a `drill` event, whose detail is
+        `report`, a JSON text. Raises `InvalidArgument` for one that is too large."""
+
+    async def drills(self) -> list[Drill]:
+        """Return the last drill of each model that had one, by model."""
 
     async def report(self, member: Member) -> None:
         """Keep a proxy's lease for `LEASE_S` seconds, with what it serves."""

@@ -189,7 +189,7 @@ def kept_from(version: Version) -> Kept:
 
 def event_fields(
     change: Change, order: Order, epoch: int, previous: str | None, revoked: str | None,
-    restored: str | None,
+    restored: str | None, verdict: str | None,
 ) -> dict[str, str]:  # fmt: skip
     """Return a pin event's fields as text, empty ones left away; the store adds the time."""
     fields = {
@@ -205,6 +205,7 @@ def event_fields(
         "forced": "1" if change.force else "",
         "revoked": revoked,
         "restored": restored,
+        "verdict": verdict,
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -231,6 +232,8 @@ def event_from(model: str, fields: Mapping[str, str]) -> Event | None:
         forced="forced" in fields,
         revoked=fields.get("revoked"),
         restored=fields.get("restored"),
+        verdict=fields.get("verdict"),
+        detail=fields.get("detail", ""),
     )
 
 
@@ -238,7 +241,7 @@ def own_event(model: str, fields: Mapping[str, str]) -> Event:
     """Read the fields of an event that this release wrote."""
     event = event_from(model, fields)
     if event is None:
-        raise _unreadable()
+        raise unreadable()
     return event
 
 
@@ -255,7 +258,11 @@ def in_order(members: Iterable[Member]) -> list[Member]:
 
 
 def encode(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return packed(value).decode()
+
+
+def packed(value: Any) -> bytes:
+    return msgspec.json.encode(value)
 
 
 def decode(text: str | bytes, kind: type[_T]) -> _T:
@@ -263,10 +270,10 @@ def decode(text: str | bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(text, type=kind, strict=False)
     except UNREADABLE:
-        raise _unreadable() from None
+        raise unreadable() from None
 
 
-def _unreadable() -> StoreUnsafe:
+def unreadable() -> StoreUnsafe:
     return StoreUnsafe(
         "the store holds a record that cannot be read",
         hint="somebody else wrote into it, or a newer release did",

@@ -1,5 +1,6 @@
 """The store in Redis or Valkey: for a fleet. What a pin, a registration or a freeze does, one Lua
-script does as a whole; `redis_keys` says what is kept where, `redis_fleet` is about the proxies."""
+script does as a whole; `redis_keys` says what is kept where, `redis_fleet` is about the proxies,
+`redis_guards` about what a pin has to pass."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from proxy.store.base import (
     LEASE_S,
     MISSED_S,
     QUESTION_S,
+    Attached,
     NewVersion,
     Order,
     Swapped,
@@ -22,10 +24,12 @@ from proxy.store.pin_text import assemble
 from proxy.store.records import OPERATION_TTL_S, RECORDED_AMONG, Kept
 from proxy.store.redis_fit import parse_info, unasked, weaknesses
 from proxy.store.redis_fleet import RedisFleet
+from proxy.store.redis_guards import RedisGuards
 from proxy.store.redis_keys import Keys, listed
 from proxy.store.redis_link import DEADLINE_S, Link, Source
 from proxy.store.redis_scripts import Scripts, number_in, order_text
 from proxy.store.redis_watch import watch
+from proxy.versions.evidence import Drill, Gate, Result, Verdict
 from proxy.versions.record import (
     PIN_KINDS,
     Event,
@@ -45,8 +49,11 @@ _READS = 10
 
 # Kinds of keys, in the order in which the scripts take them.
 _REGISTERED = ("seq", "versions", "meta", "digests", "short", "history")
-_PINNED = ("versions", "meta", "held", "revoked", "frozen", "history")
-_RECORDED = ("versions", "meta", "held", "history")
+_PINNED = (
+    *("versions", "meta", "held", "revoked", "frozen", "history"),
+    *("gate", "verdicts", "unratified"),
+)
+_RECORDED = ("versions", "meta", "held", "history", "gate", "unratified")
 
 
 class RedisStore:
@@ -66,6 +73,7 @@ class RedisStore:
         self._source = source
         self._link = Link(source, deadline_s=deadline_s)
         self._scripts = Scripts(self._link)
+        self._guards = RedisGuards(self._link, self._keys, self._scripts)
         self._fleet = RedisFleet(
             self._link,
             self._keys,
@@ -175,26 +183,36 @@ class RedisStore:
     async def freeze(
         self, model: str, frozen: bool, *, by: str, reason: str, operation: str
     ) -> Event:
-        rules.check_freeze(model, by, reason, operation)
-        scope = records.freeze_scope(model, frozen)
-        event = records.freeze_fields(frozen, by=by, reason=reason, operation=operation)
-        keys = [
-            self._keys.operation(operation),
-            self._keys.of_model("frozen", model),
-            self._keys.of_model("history", model),
-            self._keys.epoch,
-        ]
-        arguments = (scope, "1" if frozen else "0", json.dumps(event), OPERATION_TTL_S)
-        answer = await self._scripts.change("freeze", operation, keys, arguments)
-        return results.event(model, answer)
+        return await self._guards.freeze(model, frozen, by=by, reason=reason, operation=operation)
 
     async def guards(self, model: str) -> Guards:
-        frozen, revoked = await self._link.ask(
-            ("GET", self._keys.of_model("frozen", model)),
-            ("HGETALL", self._keys.of_model("revoked", model)),
-        )
-        reasons = {results.text(id): results.text(reason) for id, reason in results.pairs(revoked)}
-        return Guards(frozen is not None, results.text(frozen or b""), reasons)
+        return await self._guards.guards(model)
+
+    async def attach(self, result: Result, operation: str) -> Attached:
+        return await self._guards.attach(result, operation)
+
+    async def results(self, model: str, digest: str) -> list[Result]:
+        return await self._guards.results(model, digest)
+
+    async def set_gate(
+        self, model: str, gate: Gate | None, *, by: str, reason: str, operation: str
+    ) -> Event:
+        return await self._guards.set_gate(model, gate, by=by, reason=reason, operation=operation)
+
+    async def approve(self, verdict: Verdict) -> None:
+        await self._guards.approve(verdict)
+
+    async def ratify(
+        self, model: str, label: str, version: str, *, by: str, reason: str, operation: str
+    ) -> Event:
+        about = {"by": by, "reason": reason, "operation": operation}
+        return await self._guards.ratify(model, label, version, **about)
+
+    async def note_drill(self, drill: Drill, report: str, *, reason: str, operation: str) -> Event:
+        return await self._guards.note_drill(drill, report, reason=reason, operation=operation)
+
+    async def drills(self) -> list[Drill]:
+        return await self._guards.drills()
 
     async def report(self, member: Member) -> None:
         await self._fleet.report(member)

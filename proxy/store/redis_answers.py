@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import re
 
-from redis import exceptions as redis_errors
-
 from proxy.errors import OutcomeUnknown, ProxyError, StoreUnavailable, StoreUnsafe
 
-# What one use of a connection can fail with; TimeoutError is our own deadline.
-FAILURES = (TimeoutError, OSError, redis_errors.RedisError)
 
-# Answers that say: not here, and nothing was changed; another server may do it.
-ELSEWHERE = (redis_errors.ReadOnlyError, redis_errors.MovedError)
+class Refused(Exception):
+    """An answer that is an error: the command did nothing. Its text may quote a password."""
+
+
+class Elsewhere(Refused):
+    """An answer that says: not here; another server may do it."""
+
+
+class Nonsense(Exception):
+    """What is no answer, by the protocol or by what was asked."""
+
+
+# What one use of a connection can fail with; TimeoutError is our own deadline.
+FAILURES = (TimeoutError, OSError, Refused, Nonsense)
+
+_ELSEWHERE = re.compile(r"READONLY\b|MOVED [0-9]+ \S*:[0-9]+$")
+# Redirections that lead nowhere: a server that says so did not read what it was sent.
+_REDIRECTION = re.compile(r"(MOVED|ASK)\b(?! [0-9]+ \S*:[0-9]+$)")
 
 _NODE = ("the store's server is one node of a cluster", "name the cluster: redis+cluster://")
 _MOVING = ("the store's cluster is moving the keys to another node", "wait until it has")
@@ -44,7 +56,7 @@ _ANSWERS = {
         "the store asks for a password",
         "put user and password into the store's URL, or set password_file",
     ),
-    "WRONGPASS": (
+    "WRONGPASS|invalid password|no password is set|without any password configured": (
         "the store refused the user or password",
         "correct them in the store's URL or its password_file",
     ),
@@ -77,18 +89,21 @@ _ANSWERS = {
 }
 
 
+def refused(text: str) -> Exception:
+    """Return what an answer is that is an error, as the parser of answers wants it."""
+    if _REDIRECTION.match(text):
+        return Nonsense()
+    return Elsewhere(text) if _ELSEWHERE.match(text) else Refused(text)
+
+
 def refusal(error: BaseException) -> ProxyError | None:
     """Say what the server answered; None if the failure is not an answer of its own."""
-    if isinstance(error.__cause__, ProxyError):
-        return error.__cause__  # ours, from within redis-py
-    text = f"{getattr(error, 'status_code', '') or ''} {error}"
+    text = str(error)
     if "WRONGTYPE" in text:
         return foreign()
     if code := _first_code(text):
         return unavailable(code)
-    if isinstance(error, redis_errors.AuthenticationError):
-        return unavailable("WRONGPASS")
-    if isinstance(error, redis_errors.ResponseError):
+    if isinstance(error, Refused):
         return StoreUnsafe("the store's server refused a command", hint="is it Redis 6.2 or newer?")
     return None
 
@@ -101,9 +116,9 @@ def _first_code(text: str) -> str | None:
 
 def failure(error: BaseException) -> ProxyError:
     """Say why something that changes nothing did not work."""
-    if isinstance(error, TimeoutError | redis_errors.TimeoutError):
+    if isinstance(error, TimeoutError):
         return StoreUnavailable("the store did not answer in time")
-    if isinstance(error, redis_errors.InvalidResponse):
+    if isinstance(error, Nonsense):
         return StoreUnavailable(
             "the store's answer makes no sense", hint="is it a Redis that its URL names?"
         )

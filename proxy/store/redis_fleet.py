@@ -18,9 +18,10 @@ from proxy.store import question_text, records, rules
 from proxy.store.base import MOST_QUESTIONS
 from proxy.store.question_text import MAX_TEXT_BYTES
 from proxy.store.redis_keys import Keys
-from proxy.store.redis_link import Command, Link
+from proxy.store.redis_link import Link
 from proxy.store.redis_results import pairs, text
 from proxy.store.redis_scripts import Scripts
+from proxy.store.redis_wire import Command
 from proxy.versions.record import Member, Question
 
 # The list of names loses none by itself: a proxy puts its own on it once a second, for a store that
@@ -77,16 +78,16 @@ class RedisFleet:
         self._listed = ("", 0.0)
 
     async def report(self, member: Member) -> None:
-        rules.check_text(member.key)
-        lease = self._keys.member(member.key)
-        commands: list[Command] = [("SET", lease, records.encode(member), "PX", self._missed_ms)]
+        key, (listed, until_s) = member.key, self._listed
+        if key != listed:
+            rules.check_text(key)
+        lease = ("SET", self._keys.member(key), records.packed(member), "PX", self._missed_ms)
         now_s = asyncio.get_running_loop().time()
-        key, until_s = self._listed
-        if key != member.key or now_s >= until_s:
-            commands.append(("SADD", self._keys.members, member.key))
-        await self._link.ask(*commands)
-        if len(commands) > 1:
-            self._listed = (member.key, now_s + _LISTED_FOR_S)
+        if key == listed and now_s < until_s:
+            await self._link.ask(lease)
+            return
+        await self._link.ask(lease, ("SADD", self._keys.members, key))
+        self._listed = (key, now_s + _LISTED_FOR_S)
 
     async def leave(self, key: str) -> None:
         rules.check_text(key)

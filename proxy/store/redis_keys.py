@@ -58,8 +58,18 @@ class Keys:
         return self.named("pin", *key)
 
     def of_model(self, kind: str, model: str) -> str:
-        """Return one of `seq versions meta digests short held revoked frozen history`."""
+        """Return one of `seq versions meta digests short held revoked frozen history gate verdicts
+        unratified`."""
         return self.named(kind, model)
+
+    @property
+    def drills(self) -> str:
+        """A hash of the last drill of each model."""
+        return self.named("drills")
+
+    def results(self, model: str, digest: str) -> str:
+        """A hash of the results of some content, by pointer."""
+        return self.named("results", model, digest.removeprefix("sha256:"))
 
     def operation(self, operation: str) -> str:
         return self.named("op", operation)

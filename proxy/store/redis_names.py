@@ -11,8 +11,6 @@ import asyncio
 from ipaddress import ip_address
 from typing import Any
 
-from redis.asyncio.connection import Connection
-
 
 class Names:
     def __init__(self) -> None:
@@ -28,18 +26,6 @@ class Names:
             lookup = self._lookups[host] = asyncio.ensure_future(loop.getaddrinfo(host, None))
             lookup.add_done_callback(_seen)
         await asyncio.shield(lookup)
-
-
-class NamedConnection(Connection):
-    """A connection to a host that `names` looks up."""
-
-    def __init__(self, *, names: Names, **options: Any) -> None:
-        super().__init__(**options)
-        self._names = names
-
-    async def connect(self) -> None:
-        await self._names.known(self.host)
-        await super().connect()  # type: ignore[no-untyped-call]
 
 
 def _is_address(host: str) -> bool:

@@ -12,11 +12,12 @@ from proxy.store import records
 from proxy.store.base import Change, Order
 from proxy.store.pin_text import MAX_EPOCH
 from proxy.store.redis_answers import foreign
-from proxy.store.redis_link import Command, Link
+from proxy.store.redis_link import Link
 from proxy.store.redis_results import text
+from proxy.store.redis_wire import Command
 from proxy.versions.names import split_id
 
-_NAMES = ("register", "pin", "freeze", "restore", "record", "ask", "forget")
+_NAMES = ("register", "pin", "note", "attach", "approve", "restore", "record", "ask", "forget")
 
 Argument = str | bytes | int
 

@@ -11,30 +11,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from redis.exceptions import ResponseError
 
 from proxy.errors import ProxyError, StoreUnavailable
-from proxy.store.redis_answers import FAILURES, refusal
-from proxy.store.redis_link import Wire, exchange, opened
-from proxy.store.redis_names import NamedConnection
-from proxy.store.redis_tls import TlsConnection
+from proxy.store.redis_answers import FAILURES, Refused, refusal
+from proxy.store.redis_dial import Dial, Server
+from proxy.store.redis_wire import Wire
 
 # How long they are waited for: it must leave time to connect.
 ASKED_S = 0.5
 # Once half of them have answered, the rest gets this long: it answers in a millisecond or not.
 GRACE_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +31,14 @@ class Claim:
     epoch: int = 0
 
 
-Ask = Callable[[Server, Wire], Awaitable[Claim]]
-Seek = Callable[[], Awaitable[Server]]
+Ask = Callable[[Server, Wire, float], Awaitable[Claim]]
 
 
-class SoughtConnection(NamedConnection):
-    """A connection to the server that `find` names when it is opened."""
-
-    def __init__(self, *, find: Seek, **options: Any) -> None:
-        super().__init__(host="", **options)
-        self._find = find
-
-    async def connect(self) -> None:
-        found = await self._find()
-        self.host, self.port = found.host, found.port
-        await super().connect()
-
-
-class SoughtTlsConnection(SoughtConnection, TlsConnection):
-    """The same over TLS."""
-
-
-async def primary(service: str, _: Server, wire: Wire) -> Claim:
+async def primary(service: str, _: Server, wire: Wire, until_s: float) -> Claim:
     """Ask a sentinel. Raises `StoreUnavailable` if it knows no primary that is up."""
     try:
-        (answer,) = await exchange(wire, [("SENTINEL", "MASTER", service)])
-    except ResponseError as error:
+        (answer,) = await wire.ask([("SENTINEL", "MASTER", service)], until_s)
+    except Refused as error:
         if "No such master" in str(error):
             raise _no_service() from None
         raise
@@ -80,11 +48,11 @@ async def primary(service: str, _: Server, wire: Wire) -> Claim:
     return Claim(Server(said["ip"], int(said["port"])), int(said["config-epoch"]))
 
 
-async def owner(slot: int, asked: Server, wire: Wire) -> Claim:
+async def owner(slot: int, asked: Server, wire: Wire, until_s: float) -> Claim:
     """Ask a node of a cluster. Raises `StoreUnavailable` if nobody serves the slot."""
     try:
-        (ranges,) = await exchange(wire, [("CLUSTER", "SLOTS")])
-    except ResponseError as error:
+        (ranges,) = await wire.ask([("CLUSTER", "SLOTS")], until_s)
+    except Refused as error:
         if "cluster support disabled" in str(error):
             raise _no_cluster() from None
         raise
@@ -97,15 +65,15 @@ async def owner(slot: int, asked: Server, wire: Wire) -> Claim:
 
 
 async def seek(
-    named: Sequence[Server], make: Callable[[Server], Wire], ask: Ask, nobody: str
+    named: Sequence[Server], dial: Callable[[Server], Dial], ask: Ask, nobody: str
 ) -> Server:
     """Return the server that serves now, as those `named` have it. `nobody` says that nothing is
     known, where none gave a reason. Raises `StoreUnavailable` or `StoreUnsafe`."""
     claims: list[Claim] = []
     reasons: list[ProxyError] = []
-    tasks = [asyncio.create_task(_asked(server, make(server), ask)) for server in named]
     now = asyncio.get_running_loop().time
     limit_s = now() + ASKED_S
+    tasks = [asyncio.create_task(_asked(server, dial(server), ask, limit_s)) for server in named]
     try:
         async with asyncio.timeout_at(limit_s) as limit:
             for answer in asyncio.as_completed(tasks):
@@ -127,19 +95,20 @@ async def seek(
     raise reasons[0] if reasons else StoreUnavailable(nobody)
 
 
-async def _asked(server: Server, wire: Wire, ask: Ask) -> Claim | ProxyError | None:
+async def _asked(server: Server, dial: Dial, ask: Ask, until_s: float) -> Claim | ProxyError | None:
     """Return what one of those named says, or why it says nothing, if it gives a reason."""
     try:
-        await opened(wire)
-        return await ask(server, wire)
+        wire = await dial()
+        try:
+            return await ask(server, wire, until_s)
+        finally:
+            wire.close()
     except ProxyError as error:
         return error
     except FAILURES as error:
         return refusal(error)
     except (AttributeError, LookupError, TypeError, ValueError):
         return None  # what was answered makes no sense
-    finally:
-        await wire.disconnect(nowait=True)
 
 
 def _no_service() -> StoreUnavailable:

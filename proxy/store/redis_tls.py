@@ -6,10 +6,8 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from proxy.errors import StoreUnavailable
-from proxy.store.redis_names import NamedConnection
 
 FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
 
@@ -37,23 +35,6 @@ class Tls:
                 "a file for TLS that the store's URL names cannot be used",
                 hint="look at ssl_ca_certs, ssl_certfile and ssl_keyfile",
             ) from None
-
-
-class TlsConnection(NamedConnection):
-    """A connection over TLS."""
-
-    def __init__(self, *, tls: Tls, **options: Any) -> None:
-        super().__init__(**options)
-        self._tls = tls
-        self._context: ssl.SSLContext | None = None
-
-    async def connect(self) -> None:
-        self._context = await self._tls.context()
-        await super().connect()
-
-    def _connection_arguments(self) -> Mapping[str, Any]:
-        assert self._context is not None, "only connect() asks for these"
-        return {**super()._connection_arguments(), "ssl": self._context}
 
 
 def _stamp(path: str) -> tuple[int, int]:

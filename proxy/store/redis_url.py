@@ -7,38 +7,25 @@ password are for the data servers, and `redis+cluster://[user:password@]host[:po
 `rediss+sentinel://` and `rediss+cluster://` are the same over TLS. `ssl_ca_certs`, `ssl_certfile`
 and `ssl_keyfile` may follow as a query where TLS is used; behind a sentinel they switch it on.
 
-redis-py would take every setting from the query, the ones that switch off certificate checks or
-switch on retries included. So the URL is read here.
+A client library would take every setting from the query, the ones that switch off certificate
+checks or switch on retries included. So the URL is read here.
 """
 
 from __future__ import annotations
 
+from binascii import crc_hqx
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from redis.asyncio.connection import UnixDomainSocketConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.crc import key_slot
-from redis.maint_notifications import MaintNotificationsConfig
-
 from proxy.errors import InvalidArgument
+from proxy.store.redis_dial import Dial, Seek, Server
 from proxy.store.redis_keys import Keys
-from proxy.store.redis_link import Source, Wire
-from proxy.store.redis_login import PasswordFile
-from proxy.store.redis_names import NamedConnection, Names
-from proxy.store.redis_seek import (
-    Seek,
-    Server,
-    SoughtConnection,
-    SoughtTlsConnection,
-    owner,
-    primary,
-    seek,
-)
-from proxy.store.redis_tls import FILES, Tls, TlsConnection
+from proxy.store.redis_link import Source
+from proxy.store.redis_login import Login, Password, PasswordFile
+from proxy.store.redis_names import Names
+from proxy.store.redis_seek import owner, primary, seek
+from proxy.store.redis_tls import FILES, Tls
 
 _SCHEMES = (
     "sqlite:///, redis://, rediss://, redis+sentinel://, redis+cluster:// or unix://;"
@@ -48,14 +35,7 @@ _NO_SENTINEL = "none of the store's sentinels answered"
 _NO_NODE = "none of the nodes of the store's cluster answered"
 _PORT = 6379
 _SENTINEL_PORT = 26379
-# Half a second is twice around the world. A packet that was lost in a partition is sent again by
-# the kernel after a second only, so a fresh attempt finds a network that is whole again sooner.
-_CONNECT_S = 0.5
-# TLS takes two round trips more, and some arithmetic.
-_TLS_CONNECT_S = 1.0
-
-Options = dict[str, Any]
-_SLOWER: Options = {"socket_connect_timeout": _TLS_CONNECT_S}
+_SLOTS = 16384  # of a cluster
 
 
 def source(url: str, *, namespace: str = "proxy", password_file: Path | None = None) -> Source:
@@ -70,60 +50,49 @@ def source(url: str, *, namespace: str = "proxy", password_file: Path | None = N
         case "redis+sentinel" | "rediss+sentinel":
             return _sentinel(parts, login)
         case "redis+cluster" | "rediss+cluster":
-            return _cluster(parts, login, key_slot(Keys(namespace).epoch.encode()))
+            return _cluster(parts, login, slot_of(namespace))
     raise InvalidArgument("the store's URL has an unknown scheme", hint=f"it is {_SCHEMES}")
 
 
-def _server(parts: SplitResult, login: Options) -> Source:
+def _server(parts: SplitResult, login: Login | None) -> Source:
     (server,) = _servers(parts, _PORT, many=False)
     db = _db(parts.path.removeprefix("/"))
-    make = partial(_plain, _tls(parts), {**_safe(), **login, "db": db, "names": Names()})
-    return Source(partial(make, server), f"{parts.scheme}://{server}/{db}")
+    dial = Dial(server, tls=_tls(parts), login=login, db=db)
+    return Source(dial, f"{parts.scheme}://{server}/{db}")
 
 
-def _unix(parts: SplitResult, login: Options) -> Source:
+def _unix(parts: SplitResult, login: Login | None) -> Source:
     db = _db(_query(parts, frozenset({"db"})).get("db", ""))
     path = unquote(parts.path)
     if not path or "," in parts.netloc.rpartition("@")[2]:
         raise _malformed()
-    make = partial(UnixDomainSocketConnection, path=path, db=db, **_safe(), **login)
-    return Source(make, f"unix://{path}")
+    return Source(Dial(Path(path), login=login, db=db), f"unix://{path}")
 
 
-def _sentinel(parts: SplitResult, login: Options) -> Source:
+def _sentinel(parts: SplitResult, login: Login | None) -> Source:
     named = _servers(parts, _SENTINEL_PORT, many=True)
     service, _, db = parts.path.removeprefix("/").partition("/")
     if not service:
         raise _malformed()
-    tls, asking = _tls(parts), {**_safe(), "names": Names()}
-    ask = partial(_plain, tls, asking)
-    find = partial(seek, named, ask, partial(primary, unquote(service)), _NO_SENTINEL)
-    make = partial(_sought, tls, {**asking, **login, "db": _db(db)}, find)
-    return Source(make, f"{parts.scheme}://{_joined(named)}/{service}", seeks=True)
+    tls, names = _tls(parts), Names()
+    ask = partial(Dial, names=names, tls=tls)
+    find: Seek = partial(seek, named, ask, partial(primary, unquote(service)), _NO_SENTINEL)
+    dial = Dial(find, names=names, tls=tls, login=login, db=_db(db))
+    return Source(dial, f"{parts.scheme}://{_joined(named)}/{service}", seeks=True)
 
 
-def _cluster(parts: SplitResult, login: Options, slot: int) -> Source:
+def _cluster(parts: SplitResult, login: Login | None, slot: int) -> Source:
     named = _servers(parts, _PORT, many=True)
     if parts.path not in ("", "/", "/0"):
         raise _malformed()
-    tls, options = _tls(parts), {**_safe(), **login, "names": Names()}
-    find = partial(seek, named, partial(_plain, tls, options), partial(owner, slot), _NO_NODE)
-    make = partial(_sought, tls, options, find)
-    return Source(make, f"{parts.scheme}://{_joined(named)}", seeks=True)
+    to = partial(Dial, names=Names(), tls=_tls(parts), login=login)
+    find: Seek = partial(seek, named, to, partial(owner, slot), _NO_NODE)
+    return Source(to(find), f"{parts.scheme}://{_joined(named)}", seeks=True)
 
 
-def _plain(tls: Tls | None, options: Options, server: Server) -> Wire:
-    """Return a connection to `server`, over TLS where `tls` says how."""
-    if tls is None:
-        return NamedConnection(host=server.host, port=server.port, **options)
-    return TlsConnection(host=server.host, port=server.port, tls=tls, **{**options, **_SLOWER})
-
-
-def _sought(tls: Tls | None, options: Options, find: Seek) -> Wire:
-    """Return a connection to the server that `find` names when it is opened."""
-    if tls is None:
-        return SoughtConnection(find=find, **options)
-    return SoughtTlsConnection(find=find, tls=tls, **{**options, **_SLOWER})
+def slot_of(namespace: str) -> int:
+    """Return the cluster's slot that has all keys of a namespace: that of its hash tag."""
+    return crc_hqx(Keys(namespace).namespace.encode(), 0) % _SLOTS
 
 
 def _split(url: str) -> SplitResult:
@@ -158,13 +127,13 @@ def _db(text: str) -> int:
     return int(text or "0")
 
 
-def _login(parts: SplitResult, password_file: Path | None) -> Options:
+def _login(parts: SplitResult, password_file: Path | None) -> Login | None:
     """Return how to log in. A password in the URL wins over the file: it is the nearer one."""
-    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    name, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    user = unquote(name)
     if password_file is not None and not password:
-        return {"credential_provider": PasswordFile(unquote(user), password_file)}
-    given = {"username": unquote(user), "password": unquote(password)}
-    return {name: value for name, value in given.items() if value}
+        return PasswordFile(user, password_file)
+    return Password(user, unquote(password)) if user or password else None
 
 
 def _query(parts: SplitResult, allowed: frozenset[str]) -> dict[str, str]:
@@ -182,17 +151,3 @@ def _tls(parts: SplitResult) -> Tls | None:
     wanted = parts.scheme.startswith("rediss")
     files = _query(parts, FILES if wanted or parts.scheme == "redis+sentinel" else frozenset())
     return Tls(files) if wanted or files else None
-
-
-def _safe() -> Options:
-    """Return the settings of every connection, against redis-py's defaults: no retry, and no
-    read timeout of its own, which would take a dead socket for silence."""
-    return {
-        "protocol": 3,
-        "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": None,
-        "socket_connect_timeout": _CONNECT_S,
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
-        "driver_info": None,
-        "decode_responses": False,
-    }

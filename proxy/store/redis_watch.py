@@ -5,26 +5,27 @@ late. Reading answers on the same connection, after the subscription was confirm
 falls between. A poll finds what was written by hand, and is the heartbeat: several polls without
 any byte in return mean that the server is gone, even where the kernel still holds the connection.
 
-redis-py's own PubSub is not used. When the kernel reports a dead socket it takes that for "no
-message" and spins, and its reconnection hides that messages were lost.
+What is read is asked for as soon as it is known to be needed, without waking whoever follows: that
+one is woken by the pins.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Collection
-from contextlib import aclosing
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from typing import Any
+
+from hiredis import PushNotification
 
 from proxy.errors import StoreUnavailable, StoreUnsafe
 from proxy.store import question_text
 from proxy.store.pin_text import assemble
-from proxy.store.redis_answers import FAILURES, failure
+from proxy.store.redis_answers import FAILURES, Nonsense, failure
 from proxy.store.redis_fit import parse_info, refuse_unfit
 from proxy.store.redis_keys import Keys, listed
-from proxy.store.redis_link import Command, Wire, inspect, opened, received, sense
+from proxy.store.redis_link import inspect
+from proxy.store.redis_wire import Command, Wire, pack
 from proxy.versions.record import PinKey, Pins, Question
 
 POLL_S = 0.25
@@ -54,6 +55,8 @@ class Reading:
         self._listed: frozenset[PinKey] = frozenset()
         self._listed_at: bytes | None = None
         self._asked: list[PinKey] = []
+        self._named: tuple[Any, frozenset[PinKey]] = (None, frozenset())
+        self._reads: tuple[list[Command], list[Command]] = ([], [])
         self._texts: list[bytes | None] | None = None
         self._awaited = 0
         self._listing = False
@@ -83,7 +86,7 @@ class Reading:
         if self._texts is None:
             self._texts = list(answer)
         else:
-            self._listed, self._listed_at = listed(answer), self._texts[0]
+            self._listed, self._listed_at = self._names(answer), self._texts[0]
         if self._awaited:
             return [], None
         if not self._listing and self._texts[0] != self._listed_at:
@@ -95,14 +98,26 @@ class Reading:
         return (self._ask(listing=True) if again else []), pins
 
     def _ask(self, *, listing: bool) -> list[Command]:
-        self._asked = sorted(self._listed.union(self._held))
+        asked = sorted(self._listed.union(self._held))
+        if asked != self._asked or not self._reads[0]:
+            self._asked, self._reads = asked, self._made(asked)
         self._texts = None
         self._listing = listing
-        first = (self._keys.epoch, self._keys.questions)
-        texts: Command = ["MGET", *first, *map(self._keys.pin, self._asked)]
-        commands = [texts, ["SMEMBERS", self._keys.pinned]] if listing else [texts]
+        commands = self._reads[listing]
         self._awaited = len(commands)
         return commands
+
+    def _made(self, asked: list[PinKey]) -> tuple[list[Command], list[Command]]:
+        """Return the commands of a read without the list of pins, and with it."""
+        first = (self._keys.epoch, self._keys.questions)
+        texts: Command = ["MGET", *first, *map(self._keys.pin, asked)]
+        return [texts], [texts, ["SMEMBERS", self._keys.pinned]]
+
+    def _names(self, answer: Any) -> frozenset[PinKey]:
+        """Read the list of pins, or return the last one where it did not change."""
+        if answer != self._named[0]:
+            self._named = (answer, listed(answer))
+        return self._named[1]
 
     def _pins(self, texts: list[bytes | None]) -> Pins:
         """Make the pins, or return the last ones where nothing changed: that is the usual case."""
@@ -116,33 +131,37 @@ class Reading:
             pins = assemble(epoch, dict(zip(self._asked, found, strict=True)), self._listed)
         if questions != self._decoded[0]:
             self._decoded = (questions, question_text.decode(questions))
-        pins = replace(pins, questions=self._decoded[1])
+        pins = Pins(pins.epoch, pins.pins, pins.broken, self._decoded[1])
         self._last = (asked, questions, pins)
         return pins
 
 
 async def watch(
-    make: Callable[[], Wire], keys: Keys, held: Collection[PinKey], *, poll_s: float = POLL_S
+    make: Callable[[], Awaitable[Wire]],
+    keys: Keys,
+    held: Collection[PinKey],
+    *,
+    poll_s: float = POLL_S,
 ) -> AsyncGenerator[Pins, None]:
     """Yield the pins as `base.Store.watch` promises, until the connection is lost."""
-    wire = make()
+    wire: Wire | None = None
+    watcher: _Watcher | None = None
     try:
-        async with asyncio.timeout(_CONNECT_S):
-            await opened(wire)
-            asks = await inspect(wire)
-        said = _Said(wire)
-        await said.send([["SUBSCRIBE", keys.changes]])
-        reading = Reading(keys, held)
-        looks, channel = _Looks(asks), keys.changes.encode()
-        async with aclosing(_follow(said, reading, looks, channel, poll_s)) as followed:
-            async for pins in followed:
-                yield pins
+        async with asyncio.timeout(_CONNECT_S) as limit:
+            wire = await make()
+            asks = await inspect(wire, limit.when() or 0.0)
+        watcher = _Watcher(wire, keys, Reading(keys, held), _Looks(asks), poll_s)
+        while True:
+            yield await watcher.news()
     except StoreUnsafe as error:
         raise StoreUnavailable(error.message, hint=error.hint) from None
     except FAILURES as error:
         raise _gone(failure(error)) from None
     finally:
-        await wire.disconnect(nowait=True)
+        if watcher is not None:
+            watcher.stop()
+        if wire is not None:
+            wire.close()
 
 
 class _Looks:
@@ -170,58 +189,99 @@ class _Looks:
         return True
 
 
-class _Said:
-    """What is sent on the watch's connection. Nearly always it is one of two or three reads, which
-    are long where there are many pins: their bytes are kept."""
+class _Watcher:
+    """Hears the answers on the watch's connection, and asks on. `stop` has to be called."""
 
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
-        self._packed: list[tuple[list[Command], list[bytes]]] = []
+    def __init__(
+        self, wire: Wire, keys: Keys, reading: Reading, looks: _Looks, poll_s: float
+    ) -> None:
+        self._wire = wire
+        self._reading = reading
+        self._looks = looks
+        self._channel = keys.changes.encode()
+        self._poll_s = poll_s
+        self._loop = asyncio.get_running_loop()
+        self._silent = 0
+        self._pins: Pins | None = None
+        self._error: Exception | None = None
+        self._awaited: asyncio.Future[None] | None = None
+        # Nearly always one of two or three reads, which are long where there are many pins.
+        self._packed: list[tuple[list[Command], bytes]] = []
+        self._timer = self._loop.call_later(poll_s, self._poll)
+        wire.hear(self)
+        wire.send(pack([("SUBSCRIBE", keys.changes)]))
 
-    async def send(self, commands: list[Command]) -> None:
-        """Send `commands`, on the connection as it is: a new one would lack the subscription."""
-        if not self.wire.is_connected:
-            raise StoreUnavailable()
+    async def news(self) -> Pins:
+        """Wait for the next pins that were read whole. Raises why there are none any more."""
+        if self._pins is None and self._error is None:
+            self._awaited = self._loop.create_future()
+            try:
+                await self._awaited
+            finally:
+                self._awaited = None
+        pins, self._pins = self._pins, None
+        if pins is None:
+            raise self._error or StoreUnavailable()
+        return pins
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def heard(self, frame: Any) -> None:
+        if _is_push(frame, self._channel):
+            self._silent = 0
+            self._send(self._reading.start())
+            return
+        if isinstance(frame, PushNotification):
+            return  # of a kind that nobody asked for
+        self._silent = 0
+        if isinstance(frame, Exception):
+            raise frame
+        if not self._looks.took(frame):
+            self._take(frame)
+
+    def ended(self, error: Exception) -> None:
+        self._error = error
+        self._wake()
+
+    def _take(self, frame: Any) -> None:
+        try:
+            commands, pins = self._reading.take(frame)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise Nonsense from None
+        self._send(commands)
+        if pins is not None:
+            self._pins = pins
+            self._wake()
+
+    def _poll(self) -> None:
+        """Read, if somebody waits for news: who is busy with the last is not told that the store
+        fell silent meanwhile."""
+        pause_s = self._poll_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+        self._timer = self._loop.call_later(pause_s, self._poll)
+        if self._awaited is None:
+            return
+        self._silent += 1
+        if self._silent > _SILENT_POLLS:
+            self.ended(StoreUnavailable("the store fell silent"))
+        else:
+            self._send(self._looks.before(self._reading.poll()))
+
+    def _send(self, commands: list[Command]) -> None:
         if commands:
-            async with asyncio.timeout(_CONNECT_S):
-                await self.wire.send_packed_command(self._bytes(commands), check_health=False)
+            self._wire.send(self._bytes(commands))
 
-    def _bytes(self, commands: list[Command]) -> list[bytes]:
+    def _bytes(self, commands: list[Command]) -> bytes:
         for known, packed in self._packed:
-            if known == commands:
+            if known is commands:
                 return packed
-        packed = self.wire.pack_commands(commands)
+        packed = pack(commands)
         self._packed = [(commands, packed), *self._packed[: _READS_KEPT - 1]]
         return packed
 
-
-async def _follow(
-    said: _Said, reading: Reading, looks: _Looks, channel: bytes, poll_s: float
-) -> AsyncGenerator[Pins, None]:
-    clock = asyncio.get_running_loop().time
-    due_s, silent = clock() + poll_s, 0
-    while True:
-        try:
-            async with asyncio.timeout_at(due_s):
-                frame = await received(said.wire, push=True)
-        except TimeoutError:
-            silent += 1
-            if silent > _SILENT_POLLS:
-                raise StoreUnavailable("the store fell silent") from None
-            due_s = clock() + poll_s * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-            await said.send(looks.before(reading.poll()))
-            continue
-        silent = 0
-        if _is_push(frame, channel):
-            await said.send(reading.start())
-            continue
-        if looks.took(frame):
-            continue
-        with sense():
-            commands, pins = reading.take(frame)
-        await said.send(commands)
-        if pins is not None:
-            yield pins
+    def _wake(self) -> None:
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
 
 
 def _is_push(frame: Any, channel: bytes) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.errors import (
     CommandError,
@@ -20,6 +20,7 @@ from proxy.errors import (
     Revoked,
     StoreUnsafe,
     UnknownVersion,
+    Unproven,
     VersionConflict,
     VersionCorrupt,
 )
@@ -27,11 +28,15 @@ from proxy.store.base import MAX_ANSWER_BYTES, Change, Expect, Moved, NewVersion
 from proxy.store.pin_text import MAX_EPOCH, decode, encode
 from proxy.versions import identity
 from proxy.versions.content import MAX_CONTENT_BYTES
+from proxy.versions.evidence import Gate, Verdict
 from proxy.versions.names import SHORTEST_HEX, is_digest, is_label, is_model_name, split_id
-from proxy.versions.record import Kind, Meta, Pin, PinKey, Version, VersionInfo
+from proxy.versions.record import DRILL, PROD, Kind, Meta, Pin, PinKey, Version, VersionInfo
 
 # It stands in the text of a pin, between bars.
 _OPERATION = re.compile(r"[!-{}~]{1,128}", re.ASCII)
+
+GOING_BACK = frozenset({Kind.ROLLBACK, Kind.UNDO})
+"""Kinds of changes that go back to what a label held, however it came there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,9 @@ class Known:
     """What the store holds about an order's labels and versions, all read at one moment.
 
     `epoch` is the highest there is. `digests` maps ids of registered versions, `pins` labels to
-    the texts of their pins. `held` are labels with versions that a swap put there before.
+    the texts of their pins. `held` are labels with versions that a swap put there before,
+    `unratified` those of them that were forced there. `gates` are by model, `verdicts` by model and
+    digest.
     """
 
     epoch: int
@@ -48,17 +55,25 @@ class Known:
     held: AbstractSet[tuple[str, str, str]]
     revoked: AbstractSet[tuple[str, str]]
     frozen: AbstractSet[str]
+    unratified: AbstractSet[tuple[str, str, str]] = frozenset()
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    verdicts: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change that is to be written. `revoked` and `restored` are ids whose state changes."""
+    """One change that is to be written. `revoked` and `restored` are ids whose state changes,
+    `verdict` points to the result that the gate let it through for. `forced` says that it counts
+    as not ratified from now on, `passed` that it does not any more."""
 
     change: Change
     pin: Pin
     previous: str | None
     revoked: str | None
     restored: str | None
+    verdict: str | None
+    forced: bool
+    passed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +182,27 @@ def decide(order: Order, known: Known) -> Plan:
         _expected(change, pins, known)
     ahead = _floor(order) > known.epoch
     moving = [change for change in order.changes if ahead or not _is_held(change, pins)]
-    guarded = [change for change in moving if not _is_free(change, pins)]
-    for change in guarded:
+    verdicts = _guarded([change for change in moving if not _is_free(change, pins)], pins, known)
+    return _plan(order, moving, verdicts, pins, known)
+
+
+def _guarded(
+    changes: list[Change], pins: Mapping[PinKey, Pin | None], known: Known
+) -> dict[Change, str]:
+    """Return the results that let changes through the gate; raise why one is refused."""
+    for change in changes:
         if change.model in known.frozen and not change.force and not _backward(change, known):
             raise refusal("FROZEN", change)
-    for change in guarded:
+    for change in changes:
         if _is_revoked(change, known) and not (change.force or change.restore):
             raise refusal("REVOKED", change)
-    return _plan(order, moving, pins, known)
+    verdicts = {}
+    for change in (change for change in changes if _is_gated(change, known)):
+        proof = _proof(change, pins, known)
+        if proof is None:
+            raise refusal("UNPROVEN", change)
+        verdicts[change] = proof
+    return verdicts
 
 
 def _floor(order: Order) -> int:
@@ -206,8 +234,8 @@ def _is_held(change: Change, pins: Mapping[PinKey, Pin | None]) -> bool:
 
 def _is_free(change: Change, pins: Mapping[PinKey, Pin | None]) -> bool:
     """Say whether no guard stands in the way: nothing new comes to the label, as far as is known
-    here or is known of the fleet."""
-    return change.kind is Kind.REPAIR or _is_held(change, pins)
+    here or is known of the fleet, or to apps."""
+    return change.kind is Kind.REPAIR or change.label == DRILL or _is_held(change, pins)
 
 
 def _is_revoked(change: Change, known: Known) -> bool:
@@ -215,17 +243,41 @@ def _is_revoked(change: Change, known: Known) -> bool:
 
 
 def _backward(change: Change, known: Known) -> bool:
-    before = (change.model, change.label, change.id) in known.held
-    return before and not _is_revoked(change, known)
+    place = (change.model, change.label, change.id)
+    accepted = change.kind in GOING_BACK or place not in known.unratified
+    return place in known.held and accepted and not _is_revoked(change, known)
+
+
+def _is_gated(change: Change, known: Known) -> bool:
+    """Say whether this needs a verdict. Undoing a rollback does not, though the version is revoked:
+    it had one when it was pinned."""
+    if change.label != PROD or change.force or change.model not in known.gates:
+        return False
+    place = (change.model, change.label, change.id)
+    return not (_backward(change, known) or (change.kind in GOING_BACK and place in known.held))
+
+
+def _proof(change: Change, pins: Mapping[PinKey, Pin | None], known: Known) -> str | None:
+    """Return the result that a current verdict points to; None if there is no such verdict."""
+    gate, verdict = known.gates[change.model], known.verdicts.get((change.model, change.digest))
+    pin = pins.get((change.model, change.label))
+    now = (gate.key, gate.suite, pin.digest if pin else "")
+    if verdict is None or (verdict.gate, verdict.suite, verdict.baseline) != now:
+        return None
+    return verdict.result
 
 
 def _plan(
-    order: Order, moving: list[Change], pins: Mapping[PinKey, Pin | None], known: Known
+    order: Order,
+    moving: list[Change],
+    verdicts: Mapping[Change, str],
+    pins: Mapping[PinKey, Pin | None],
+    known: Known,
 ) -> Plan:
     epoch = max(known.epoch, _floor(order) if moving else 0) + bool(moving)
     if epoch > MAX_EPOCH:
         raise refusal("EXHAUSTED", order.changes[0])
-    steps = tuple(_steps(order, moving, pins, known, epoch))
+    steps = tuple(_steps(order, moving, verdicts, pins, known, epoch))
     written = {step.change: step for step in steps}
     moved = (_moved(change, pins, written.get(change)) for change in order.changes)
     return Plan(epoch, tuple(moved), steps)
@@ -234,6 +286,7 @@ def _plan(
 def _steps(
     order: Order,
     moving: list[Change],
+    verdicts: Mapping[Change, str],
     pins: Mapping[PinKey, Pin | None],
     known: Known,
     epoch: int,
@@ -249,9 +302,16 @@ def _steps(
         restores = (change.restore or change.force) and taken in revoked
         if restores:
             revoked.discard(taken)
-        pin = Pin(change.model, change.label, epoch, change.id, change.digest, order.operation)
+        guarded = not _is_free(change, pins)
         yield Step(
-            change, pin, previous, previous if revokes else None, change.id if restores else None
+            change=change,
+            pin=Pin(change.model, change.label, epoch, change.id, change.digest, order.operation),
+            previous=previous,
+            revoked=previous if revokes else None,
+            restored=change.id if restores else None,
+            verdict=verdicts.get(change),
+            forced=guarded and change.force,
+            passed=guarded and not change.force and change.kind not in GOING_BACK,
         )
 
 
@@ -288,6 +348,11 @@ def refusal(code: str, change: Change, current: str | None = None) -> CommandErr
             return Revoked(
                 f"{change.id} was revoked when it was rolled back",
                 hint="fix it in a new version, or --force it with a reason",
+            )
+        case "UNPROVEN":
+            return Unproven(
+                f"{change.id} has no verdict about the gate in force and what {label} holds now",
+                hint=f"proxyctl eval {name}, then pin it again",
             )
         case "EXHAUSTED":
             return StoreUnsafe(

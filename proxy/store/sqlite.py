@@ -15,12 +15,24 @@ from functools import partial
 from pathlib import Path
 
 from proxy.errors import StoreUnavailable, StoreUnsafe
-from proxy.store import question_text, records, rules
+from proxy.store import evidence_text, question_text, records, rules
 from proxy.store import sqlite_fleet as fleet
+from proxy.store import sqlite_guards as guarded
 from proxy.store import sqlite_repair as repair
 from proxy.store import sqlite_tables as tables
-from proxy.store.base import LEASE_S, MISSED_S, QUESTION_S, NewVersion, Order, Swapped, Weakness
+from proxy.store.base import (
+    LEASE_S,
+    MISSED_S,
+    QUESTION_S,
+    Attached,
+    NewVersion,
+    Order,
+    Swapped,
+    Weakness,
+)
 from proxy.store.sqlite_file import DEADLINE_S, SqliteFile
+from proxy.store.sqlite_schema import SCHEMA
+from proxy.versions.evidence import Drill, Gate, Result, Verdict
 from proxy.versions.record import (
     Event,
     Guards,
@@ -57,7 +69,7 @@ class SqliteStore:
         self._lease_s = lease_s
         self._missed_s = missed_s
         self._question_s = question_s
-        self._file = SqliteFile(path, tables.SCHEMA, deadline_s=deadline_s)
+        self._file = SqliteFile(path, SCHEMA, deadline_s=deadline_s)
         leases = path.with_name(path.name + ".leases")
         self._leases = SqliteFile(leases, fleet.LEASES, create="always", deadline_s=deadline_s)
 
@@ -105,11 +117,49 @@ class SqliteStore:
     ) -> Event:
         rules.check_freeze(model, by, reason, operation)
         fields = records.freeze_fields(frozen, by=by, reason=reason, operation=operation)
-        job = partial(tables.freeze, model=model, frozen=frozen, fields=fields)
+        job = partial(guarded.freeze, model=model, frozen=frozen, fields=fields)
         return records.own_event(model, await self._file.write(job, operation))
 
     async def guards(self, model: str) -> Guards:
         return await self._file.read(partial(tables.guards, model=model))
+
+    async def attach(self, result: Result, operation: str) -> Attached:
+        evidence_text.check_result(result, operation)
+        job = partial(guarded.attach, result=result, operation=operation)
+        return await self._file.write(job, operation)
+
+    async def results(self, model: str, digest: str) -> list[Result]:
+        return await self._file.read(partial(guarded.results, model=model, digest=digest))
+
+    async def set_gate(
+        self, model: str, gate: Gate | None, *, by: str, reason: str, operation: str
+    ) -> Event:
+        evidence_text.check_gate(model, gate, by, reason, operation)
+        fields = evidence_text.gate_fields(gate, by=by, reason=reason, operation=operation)
+        job = partial(guarded.set_gate, model=model, gate=gate, fields=fields)
+        return records.own_event(model, await self._file.write(job, operation))
+
+    async def approve(self, verdict: Verdict) -> None:
+        evidence_text.check_verdict(verdict)
+        await self._file.write(partial(guarded.approve, verdict=verdict))
+
+    async def ratify(
+        self, model: str, label: str, version: str, *, by: str, reason: str, operation: str
+    ) -> Event:
+        evidence_text.check_ratified(label, version, by, reason, operation)
+        about = {"by": by, "reason": reason, "operation": operation}
+        fields = evidence_text.ratify_fields(label, version, **about)
+        job = partial(guarded.ratify, model=model, label=label, version=version, fields=fields)
+        return records.own_event(model, await self._file.write(job, operation))
+
+    async def note_drill(self, drill: Drill, report: str, *, reason: str, operation: str) -> Event:
+        evidence_text.check_drill(drill, report, reason, operation)
+        fields = evidence_text.drill_fields(drill, report, reason=reason, operation=operation)
+        job = partial(guarded.note_drill, drill=drill, fields=fields)
+        return records.own_event(drill.model, await self._file.write(job, operation))
+
+    async def drills(self) -> list[Drill]:
+        return await self._file.read(guarded.drills)
 
     async def report(self, member: Member) -> None:
         rules.check_text(member.key)
@@ -141,7 +191,7 @@ class SqliteStore:
     async def watch(self, held: Collection[PinKey]) -> AsyncGenerator[Pins, None]:
         """See `base.Store`. Reads all pins, so `held` says nothing new."""
         # A connection of its own: `data_version` counts the changes that others make.
-        own = SqliteFile(self._path, tables.SCHEMA, create="never")
+        own = SqliteFile(self._path, SCHEMA, create="never")
         try:
             await self._file.read(tables.now_ms)  # the first use creates the file
             async with aclosing(_polled(own, self._question_s)) as polled:

@@ -12,7 +12,7 @@ from proxy.store import sqlite_tables as tables
 from proxy.store.base import Change
 from proxy.store.records import RECORDED_AMONG, EventResult, Kept, RegisterResult
 from proxy.versions.backward import pin_events
-from proxy.versions.record import Event, Pin, Registered, Version
+from proxy.versions.record import PROD, Event, Pin, Registered, Version
 
 
 def restore(
@@ -106,6 +106,10 @@ def _write(
     at_ms = tables.now_ms(connection)
     held = (pin.model, pin.label, pin.id)
     connection.execute("INSERT OR IGNORE INTO held VALUES (?,?,?)", held)
+    gate = connection.execute("SELECT 1 FROM gates WHERE model = ?", (pin.model,))
+    if pin.label == PROD and gate.fetchone() is not None:
+        values = (*held, str(pin.epoch))
+        connection.execute("REPLACE INTO unratified VALUES (?,?,?,?)", values)
     tables.set_epoch(connection, max(pin.epoch, tables.epoch_of(connection)))
     event = tables.append(connection, pin.model, fields, at_ms)
     tables.keep_result(connection, operation, at_ms, EventResult(scope, event))

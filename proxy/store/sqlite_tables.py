@@ -1,4 +1,4 @@
-"""The tables of the SQLite store, and what is read from and written to them.
+"""What is read from and written to the tables of the SQLite store (sqlite_schema.py).
 
 Every function here runs inside a transaction, on the file's own thread.
 """
@@ -10,56 +10,13 @@ import sqlite3
 from typing import Any
 
 from proxy.errors import VersionConflict
-from proxy.store import pin_text, records
+from proxy.store import evidence_text, pin_text, records
 from proxy.store.base import NewVersion, Order
 from proxy.store.records import Kept, MovedResult, RegisterResult, SwapResult
 from proxy.store.rules import Known, Plan, Step, decide, short_hex
-from proxy.store.sqlite_file import Schema
+from proxy.versions.evidence import Drill, Verdict
 from proxy.versions.names import split_id, version_id
 from proxy.versions.record import Event, Guards, Kind, Pins, Registered, Version, VersionInfo
-
-# Times are milliseconds since 1970 by SQLite's clock.
-SCHEMA = Schema(
-    application_id=0x70726F78,  # "prox"
-    migrations=(
-        (
-            """CREATE TABLE versions (
-                model TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL UNIQUE,
-                digest TEXT NOT NULL, kept TEXT NOT NULL, content BLOB NOT NULL,
-                PRIMARY KEY (model, number), UNIQUE (model, digest)
-            )""",
-            """CREATE TABLE pins (
-                model TEXT NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL,
-                PRIMARY KEY (model, label)
-            ) WITHOUT ROWID""",
-            "CREATE TABLE epoch (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL)",
-            """CREATE TABLE held (
-                model TEXT NOT NULL, label TEXT NOT NULL, id TEXT NOT NULL,
-                PRIMARY KEY (model, label, id)
-            ) WITHOUT ROWID""",
-            """CREATE TABLE revoked (
-                model TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL,
-                PRIMARY KEY (model, id)
-            ) WITHOUT ROWID""",
-            "CREATE TABLE frozen (model TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID",
-            """CREATE TABLE history (
-                sequence INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL,
-                event TEXT NOT NULL
-            )""",
-            "CREATE INDEX history_of_model ON history (model, sequence)",
-            """CREATE TABLE operations (
-                operation TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, result TEXT NOT NULL
-            ) WITHOUT ROWID""",
-            "CREATE INDEX operations_by_age ON operations (at_ms)",
-        ),
-        (
-            """CREATE TABLE questions (
-                sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-                at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL
-            )""",
-        ),
-    ),
-)
 
 # Through the Julian day: SQLite learned sub-second Unix times only with 3.42.
 _NOW_MS = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
@@ -197,6 +154,12 @@ def _known(connection: sqlite3.Connection, order: Order) -> Known:
         "SELECT model, id FROM revoked WHERE model IN (SELECT value FROM json_each(?))"
     )
     frozen = of_models("SELECT model FROM frozen WHERE model IN (SELECT value FROM json_each(?))")
+    unratified = of_models(
+        "SELECT model, label, id FROM unratified WHERE model IN (SELECT value FROM json_each(?))"
+    )
+    gates = of_models(
+        "SELECT model, gate FROM gates WHERE model IN (SELECT value FROM json_each(?))"
+    )
     return Known(
         epoch=pins(connection).epoch,
         digests=dict(registered.fetchall()),
@@ -204,7 +167,22 @@ def _known(connection: sqlite3.Connection, order: Order) -> Known:
         held=set(held),
         revoked=set(revoked),
         frozen={model for (model,) in frozen},
+        unratified=set(unratified),
+        gates={model: evidence_text.decode_gate(text) for model, text in gates},
+        verdicts=_verdicts(connection, order),
     )
+
+
+def _verdicts(connection: sqlite3.Connection, order: Order) -> dict[tuple[str, str], Verdict]:
+    found = {}
+    for change in order.changes:
+        about = (change.model, change.digest)
+        row = connection.execute(
+            "SELECT verdict FROM verdicts WHERE model = ? AND digest = ?", about
+        ).fetchone()
+        if row is not None:
+            found[about] = evidence_text.decode_timed(row[0], Verdict)
+    return found
 
 
 def _carry_out(connection: sqlite3.Connection, order: Order, step: Step, at_ms: int) -> None:
@@ -218,8 +196,14 @@ def _carry_out(connection: sqlite3.Connection, order: Order, step: Step, at_ms: 
     if step.restored:
         taken = (pin.model, step.restored)
         connection.execute("DELETE FROM revoked WHERE model = ? AND id = ?", taken)
+    place = (pin.model, pin.label, pin.id)
+    if step.forced:
+        values = (*place, str(pin.epoch))
+        connection.execute("REPLACE INTO unratified VALUES (?,?,?,?)", values)
+    if step.passed:
+        ratify(connection, *place)
     fields = records.event_fields(
-        step.change, order, pin.epoch, step.previous, step.revoked, step.restored
+        step.change, order, pin.epoch, step.previous, step.revoked, step.restored, step.verdict
     )
     append(connection, pin.model, fields, at_ms)
 
@@ -237,28 +221,32 @@ def history(connection: sqlite3.Connection, model: str, limit: int) -> list[Even
     return [event for event in found if event is not None]
 
 
-def freeze(
-    connection: sqlite3.Connection, model: str, frozen: bool, fields: dict[str, str]
-) -> dict[str, str]:
-    """Freeze or unfreeze `model`; return the event's fields."""
-    scope, operation = records.freeze_scope(model, frozen), fields["operation"]
-    if result := kept_result(connection, operation):
-        return records.first_result(result, scope, records.EventResult).event
-    connection.execute("DELETE FROM frozen WHERE model = ?", (model,))
-    if frozen:
-        values = (model, fields.get("reason", ""))
-        connection.execute("INSERT INTO frozen VALUES (?,?)", values)
-    at_ms = now_ms(connection)
-    epoch = str(epoch_of(connection))
-    event = append(connection, model, {**fields, "epoch": epoch}, at_ms)
-    keep_result(connection, operation, at_ms, records.EventResult(scope, event))
-    return event
-
-
 def guards(connection: sqlite3.Connection, model: str) -> Guards:
-    frozen = connection.execute("SELECT reason FROM frozen WHERE model = ?", (model,)).fetchone()
+    def one(statement: str) -> str | None:
+        row = connection.execute(statement, (model,)).fetchone()
+        return None if row is None else str(row[0])
+
+    frozen = one("SELECT reason FROM frozen WHERE model = ?")
     revoked = connection.execute("SELECT id, reason FROM revoked WHERE model = ?", (model,))
-    return Guards(frozen is not None, frozen[0] if frozen else "", dict(revoked.fetchall()))
+    forced = connection.execute("SELECT label, id, epoch FROM unratified WHERE model = ?", (model,))
+    gate = one("SELECT gate FROM gates WHERE model = ?")
+    drill = one("SELECT drill FROM drills WHERE model = ?")
+    return Guards(
+        frozen=frozen is not None,
+        frozen_reason=frozen or "",
+        revoked=dict(revoked.fetchall()),
+        gate=evidence_text.decode_gate(gate) if gate is not None else None,
+        unratified={f"{label}:{id}": pin_text.decode_epoch(epoch) for label, id, epoch in forced},
+        drill=evidence_text.decode_timed(drill, Drill) if drill is not None else None,
+    )
+
+
+def ratify(connection: sqlite3.Connection, model: str, label: str, id: str) -> bool:
+    """Let a forced pin count as passed; return whether there was one."""
+    done = connection.execute(
+        "DELETE FROM unratified WHERE model = ? AND label = ? AND id = ?", (model, label, id)
+    )
+    return done.rowcount > 0
 
 
 def append(

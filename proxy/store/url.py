@@ -23,7 +23,7 @@ def open_store(url: str, *, namespace: str = "proxy", password_file: Path | None
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         return _sqlite(rest)
-    # Here, not above: importing redis-py takes longer than a whole command on a file.
+    # Here, not above: a command on a file needs none of it.
     from proxy.store import redis_url
     from proxy.store.redis import RedisStore
 

@@ -21,6 +21,12 @@ HOLDINGS = "holdings"
 CONTENT = "content"
 """Give one version that you hold."""
 
+PROBE = "probe"
+"""Say what you would send a vendor for requests by a label, without sending it."""
+
+FAILED = "error:"
+"""Stands before a code where a body would have been."""
+
 _T = TypeVar("_T")
 
 
@@ -34,13 +40,20 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Prepare(msgspec.Struct, frozen=True):
+    """`vendors_s` is how long a proxy may wait for its vendors before it answers."""
+
     versions: tuple[Wanted, ...]
+    vendors_s: float = 1.0
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """`rejected` says by version id why this proxy would not serve it; empty: it is ready."""
+    """`rejected` says by version id, as a code, why this proxy would not serve it; empty: it is
+    ready. `words` says the same to people, `warnings` what speaks against a version and does not
+    keep it from being served."""
 
     rejected: dict[str, str] = {}
+    words: dict[str, str] = {}
+    warnings: dict[str, tuple[str, ...]] = {}
 
 
 class Holdings(msgspec.Struct, frozen=True):
@@ -64,6 +77,34 @@ class Given(msgspec.Struct, frozen=True):
 
     info: VersionInfo
     content: str
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """What an app might send: messages as role and text, and values for variables."""
+
+    messages: tuple[tuple[str, str], ...]
+    variables: dict[str, str] = {}
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """Asks for `samples`, sent to what `label` holds. `dialect` empty: in all that the version's
+    vendor speaks."""
+
+    model: str
+    label: str
+    samples: tuple[Sample, ...]
+    dialect: str = ""
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What answered: the version's id and digest, and by dialect what the vendor would have been
+    sent for each sample: the SHA-256 of the body in hex, or `error:` and a code. `error` is the
+    code of why nothing would answer; then the rest is empty."""
+
+    version: str = ""
+    digest: str = ""
+    bodies: dict[str, tuple[str, ...]] = {}
+    error: str = ""
 
 
 def question(id: str, kind: str, body: msgspec.Struct | None = None) -> Question:

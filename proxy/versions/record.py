@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from proxy.versions.evidence import Drill, Gate
+
 PROD = "prod"
+"""The label that apps get, and the only one with a gate."""
+
+DRILL = "drill"
+"""The label that rollbacks are rehearsed on; never served to apps."""
 
 SERVING = "serving"
 DRAINING = "draining"
@@ -73,6 +79,14 @@ class Kind(StrEnum):
     """A pin that was set by hand is in the history now."""
     REPAIR = "repair"
     """A pin that the store had lost is what the fleet serves again."""
+    EVAL = "eval"
+    """A result was attached to a version."""
+    GATE = "gate"
+    """The gate in force was changed."""
+    RATIFY = "ratify"
+    """A forced pin was accepted after the fact."""
+    DRILL = "drill"
+    """A rollback was rehearsed."""
 
 
 PIN_KINDS = frozenset({Kind.PIN, Kind.ROLLBACK, Kind.UNDO, Kind.RECORD, Kind.REPAIR})
@@ -83,7 +97,9 @@ class Event:
     """One entry of a model's history. `version` and `previous` are version ids.
 
     `epoch` is the epoch after the event. `revoked` and `restored` are the ids of versions whose
-    revocation this event made or lifted. `label` is empty where the event concerns none.
+    revocation this event made or lifted. `label` is empty where the event concerns none. `verdict`
+    points to the result that approved a pin, or that was attached; `detail` is JSON, what a gate,
+    a result or a drill was about.
     """
 
     model: str
@@ -100,6 +116,8 @@ class Event:
     forced: bool = False
     revoked: str | None = None
     restored: str | None = None
+    verdict: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +161,18 @@ class Pins:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What stands between a model and a forward pin. `revoked` maps version ids to reasons."""
+    """What stands between a model and a forward pin. `revoked` maps version ids to reasons.
+
+    `gate` is the one in force; None: registration is enough. `unratified` are labels with versions
+    that were forced there, by `label:id`; the value is the epoch. `drill` is the last one.
+    """
 
     frozen: bool
     frozen_reason: str
     revoked: dict[str, str]
+    gate: Gate | None = None
+    unratified: dict[str, int] = field(default_factory=dict)
+    drill: Drill | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,15 @@
 """What an operator at one proxy is shown when something is wrong."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from proxy.admin.view import AdminView
+from proxy.fleet.drills import Drills
 from proxy.observe.log_sink import LogSink
 from proxy.observe.stats import Stats
 from proxy.store.sqlite import SqliteStore
+from proxy.versions.evidence import Drill
 from tests.contracts.places import MODEL, pin
 from tests.fleet.following import Clock, following, in_no_dialect, registered, registered_text
 from tests.harness import LogFile
@@ -69,4 +73,23 @@ async def test_what_is_wrong_shows_in_the_metrics(story):
         "proxy_snapshot_saved": ("1", "0"),
         "proxy_leased": ("1", "0"),
         "proxy_log_lines_dropped_total": ("0", "7"),
+    }
+
+
+async def test_the_last_drill_of_each_model_is_shown(story):
+    view, proxy, hot, _ = story
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    drill = Drill(MODEL, "drill", hot.id, hot.id, True, 7.1, 3, "ada", "2026-11-24T11:00:00.000Z")
+    proxy.follower.drills = Drills(None, proxy.writer, now=lambda: noon)
+    assert view.status()["drills"] == {}
+    proxy.follower.drills.known = {MODEL: drill}
+
+    assert view.status()["drills"] == {
+        MODEL: {"at": drill.at, "age_s": 3600.0, "rollback_ms": 7.1, "reverted": True}
+    }
+    shown = samples(view)
+    assert {name: value for name, value in shown.items() if name.startswith("proxy_drill")} == {
+        f'proxy_drill_age_seconds{{model="{MODEL}"}}': "3600.0",
+        f'proxy_drill_rollback_seconds{{model="{MODEL}"}}': "0.0071",
+        f'proxy_drill_reverted{{model="{MODEL}"}}': "1",
     }

@@ -86,7 +86,8 @@ def test_a_list_without_the_vendor_model_is_red(pinned):
         (b'{"data": [1]}', 200),
         (b'{"data": null}', 200),
         (b"[" * 5000, 200),
-        (_listing("other"), 401),
+        (_listing("other"), 403),
+        (b'{"data": [], "has_more": true}', 200),
         (_listing("other"), 307),
         (b"", 500),
     ],
@@ -96,6 +97,42 @@ def test_any_other_answer_of_a_vendor_is_yellow(pinned, body, status):
         ran, levels, _ = _check(pinned, url)
 
     assert (ran, levels["vendor openai"]) == (0, "yellow")
+
+
+def test_a_key_that_the_vendor_refuses_is_red(pinned):
+    with vendor(b"", 401) as (url, _):
+        status, levels, findings = _check(pinned, url)
+
+    assert (status, levels["vendor openai"]) == (1, "red")
+    assert "refuses the key" in findings["vendor openai"]["message"]
+
+
+def test_a_vendor_model_that_only_a_rollback_would_need_is_red_too(ctl):
+    version = ctl.model / "version.toml"
+    text = version.read_text()
+    version.write_text(text.replace("gpt-4o-2024-08-06", "gpt-4o-retired"))
+    ctl.versions(1)
+    version.write_text(text)
+    ctl.ok("pin", "recommender", ctl.change("another"))
+
+    with vendor(_listing("gpt-4o-2024-08-06")) as (url, _):
+        status, levels, findings = _check(ctl, url)
+
+    assert (status, levels["vendor openai"]) == (1, "red")
+    assert "gpt-4o-retired, wanted by recommender-v1-" in findings["vendor openai"]["message"]
+
+
+def test_a_vendor_model_that_only_a_fallback_needs_is_yellow(ctl):
+    version = ctl.model / "version.toml"
+    fallback = '[[routing.fallback]]\nvendor = "openai"\nid = "gpt-4o-retired"\n'
+    version.write_text(f"{version.read_text()}\n{fallback}")
+    ctl.versions(1)
+
+    with vendor(_listing("gpt-4o-2024-08-06")) as (url, _):
+        status, levels, findings = _check(ctl, url)
+
+    assert (status, levels["vendor openai"]) == (0, "yellow")
+    assert "gpt-4o-retired" in findings["vendor openai"]["message"]
 
 
 def test_a_vendor_that_is_away_is_yellow(pinned):

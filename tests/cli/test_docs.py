@@ -63,7 +63,19 @@ def busy(ctl):
     ctl.with_store(lambda store: store.report(member))
     ctl.ok("freeze", "recommender")
     ctl.ok("unfreeze", "recommender")
+    (ctl.directory / "report.json").write_text('{"cases": [{"name": "rain", "score": 0.5}]}')
+    for version in ("v1", "v2"):
+        ctl.ok("attach", "recommender", version, "--file", "report.json")
+    (ctl.model / "evals.toml").write_text(EVALS)
     return ctl
+
+
+EVALS = """
+[[case]]
+name = "rain"
+input = "Rain?"
+expect = [{ contains = "rain" }]
+"""
 
 
 REAL = {
@@ -73,6 +85,9 @@ REAL = {
     "versions-of-all": ["versions"],
     "diff": ["diff", "recommender", "v1", "v2"],
     "render": ["render", "recommender", "v1"],
+    "eval": ["eval", "recommender", "v1", "--simulate", "--no-store"],
+    "attach": ["attach", "recommender", "v1", "--file", "report.json"],
+    "compare": ["compare", "recommender", "v1", "v2"],
     "pin": ["pin", "recommender", "v1", "--no-wait"],
     "status": ["status"],
     "history": ["history", "recommender"],

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.cli.clean import clean
 from proxy.cli.page import Diff, Table, Verbatim, bad, good, line
-from proxy.cli.printing import clean, print_error, render
+from proxy.cli.printing import print_error, render
 from proxy.errors import Conflict, OutcomeUnknown
 
 
@@ -78,7 +79,7 @@ def test_escape_sequences_of_stored_text_are_made_visible():
 
 
 def test_an_error_tells_scripts_what_they_need(capsys):
-    print_error(Conflict("no", current="x-v1-aaaaaa", hint="look"), as_json=True)
+    print_error(Conflict("no", current="x-v1-aaaaaa", hint="look"), "json")
 
     out, err = capsys.readouterr()
     assert err == "proxyctl: no [conflict]\nhint: look\n"
@@ -89,6 +90,6 @@ def test_an_error_tells_scripts_what_they_need(capsys):
 
 
 def test_an_unknown_outcome_names_its_operation(capsys):
-    print_error(OutcomeUnknown("lost", operation="op-7"), as_json=True)
+    print_error(OutcomeUnknown("lost", operation="op-7"), "json")
 
     assert '"operation": "op-7"' in capsys.readouterr().out

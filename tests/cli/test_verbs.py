@@ -109,7 +109,13 @@ def test_pin_answers_with_what_moved_and_who_confirmed(ctl):
         "of": 0,
         "elapsed_ms": 0.0,
         "proxies": [],
-        "prepared": {"ready": 0, "rejected": [], "silent": [], "elapsed_ms": 0.0},
+        "prepared": {
+            "ready": 0,
+            "rejected": [],
+            "warnings": [],
+            "silent": [],
+            "elapsed_ms": 0.0,
+        },
         "operation": "my-operation",
         "replayed": False,
     }

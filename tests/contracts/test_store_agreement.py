@@ -7,17 +7,21 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from proxy.errors import ProxyError
 from proxy.store.base import Change, Expect, Order
 from proxy.store.pin_text import MAX_EPOCH
+from proxy.versions.evidence import CaseResult, Drill, Gate, Result, Verdict
 from proxy.versions.names import version_id
 from proxy.versions.record import Kind, Meta, Pin
 from tests.contracts.places import FakeRedisPlace, SqlitePlace, new, restorable
 
 MODELS = ("recommender", "r")
-LABELS = ("prod", "canary")
+LABELS = ("prod", "canary", "drill")
 CONTENTS = ("a", "b", "c", "d")
+
+GATES = (Gate("sha256:" + "a" * 64, 0.9), Gate("sha256:" + "a" * 64, 0.8, 0.02, 3))
 
 # What people may leave in a pin; `test_store_rules` goes through all that can be wrong in one.
 BY_HAND = ("{epoch}|{id}|{digest}|by hand", "{epoch}|{id}|{wrong}|by hand", "nonsense")
@@ -56,7 +60,16 @@ restorings = st.tuples(
 )
 # As the label holds it, or with another epoch.
 recordings = st.tuples(st.just("record"), models, labels, st.sampled_from([0, 0, 0, 1]), operations)
-others = freezes | registrations | restorings | recordings
+gates = st.tuples(st.just("gate"), models, st.sampled_from([None, *GATES]), operations)
+attachings = st.tuples(
+    st.just("attach"), models, st.sampled_from(CONTENTS), st.sampled_from([0.5, 1.0]), operations
+)
+# Of what prod holds, or of nothing.
+approvals = st.tuples(st.just("approve"), models, numbers, st.sampled_from(GATES), st.booleans())
+ratifyings = st.tuples(st.just("ratify"), models, labels, numbers, operations)
+drillings = st.tuples(st.just("drill"), models, labels, operations)
+evidence = gates | attachings | approvals | approvals | ratifyings | drillings
+others = freezes | registrations | restorings | recordings | evidence
 scripts = st.lists(swaps | swaps | by_hand | others, max_size=14)
 
 
@@ -139,7 +152,48 @@ async def record(place, store, n, model, label, more, operation):
     return timeless(await store.record(pin, by="ada", operation=operation or f"fresh-{n}"))
 
 
+async def set_gate(place, store, n, model, gate, operation):
+    about = {"by": "ada", "reason": f"r{n}", "operation": operation or f"fresh-{n}"}
+    return timeless(await store.set_gate(model, gate, **about))
+
+
+def result(model, content, score):
+    digest, case = new(content, model).digest, CaseResult("one", score)
+    return Result(model, digest, GATES[0].suite, score, (case,), "ada")
+
+
+async def attach(place, store, n, model, content, score, operation):
+    done = await store.attach(result(model, content, score), operation or f"fresh-{n}")
+    return done.created, structs.replace(done.result, at="")
+
+
+async def approve(place, store, n, model, number, gate, now):
+    content, (_, digest) = (*CONTENTS, "never")[number - 1], version(model, number)
+    held = (await store.pins()).pins.get((model, "prod"))
+    baseline = held.digest if held and now else ""
+    pointer = result(model, content, 1.0).pointer
+    about = (gate.suite, gate.key, baseline, pointer)
+    return await store.approve(Verdict(model, digest, *about, by="ada"))
+
+
+async def ratify(place, store, n, model, label, number, operation):
+    about = {"by": "ada", "reason": f"r{n}", "operation": operation or f"fresh-{n}"}
+    return timeless(await store.ratify(model, label, version(model, number)[0], **about))
+
+
+async def drill(place, store, n, model, label, operation):
+    ids = (version(model, 1)[0], version(model, 2)[0])
+    done = Drill(model, label, *ids, reverted=True, rollback_ms=1.5 + n, proxies=n, by="ada")
+    about = {"reason": "", "operation": operation or f"fresh-{n}"}
+    return timeless(await store.note_drill(done, '{"steps": []}', **about))
+
+
 VERBS = {
+    "gate": set_gate,
+    "attach": attach,
+    "approve": approve,
+    "ratify": ratify,
+    "drill": drill,
     "swap": swap,
     "register": register,
     "freeze": freeze,
@@ -188,5 +242,22 @@ async def state(store):
         await store.models(),
         *[[timeless(info) for info in await store.versions(model)] for model in MODELS],
         *[[timeless(event) for event in await store.history(model)] for model in MODELS],
-        *[await store.guards(model) for model in MODELS],
+        *[without_time(await store.guards(model)) for model in MODELS],
+        [structs.replace(drill, at="") for drill in await store.drills()],
+        *[
+            structs.replace(one, at="")
+            for model in MODELS
+            for content in CONTENTS
+            for one in by_pointer(await store.results(model, new(content, model).digest))
+        ],
     ]
+
+
+def by_pointer(results):
+    """Sort them: of two that came in the same millisecond either may be the newer."""
+    return sorted(results, key=lambda one: one.pointer)
+
+
+def without_time(guards):
+    drill = guards.drill and structs.replace(guards.drill, at="")
+    return replace(guards, drill=drill)

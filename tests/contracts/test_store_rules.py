@@ -6,15 +6,17 @@ import pytest
 import redis
 
 from proxy.errors import ProxyError
-from proxy.store import pin_text
+from proxy.store import evidence_text, pin_text
 from proxy.store.base import Change, Expect, Swapped
 from proxy.store.redis_keys import Keys
 from proxy.store.rules import Known, decide
+from proxy.versions.evidence import Gate, Verdict
 from proxy.versions.record import Kind
 from tests.contracts.places import MODEL, RedisPlace, order, registered
 
 PROD = (MODEL, "prod")
 REASON = "tried before"
+GATE_KINDS = ("gate", "verdicts", "unratified")
 
 
 @pytest.fixture
@@ -60,17 +62,21 @@ async def lua_says(store, client, keys, known, wanted):
         return refused(error), client.get(keys.pin(PROD))
     (event, *_) = [*await store.history(MODEL, 1), None]
     moved = event is not None and event.operation == wanted.operation
+    guards = await store.guards(MODEL)
     return (
         swapped,
-        (event.previous, event.revoked, event.restored, event.forced) if moved else None,
-        (await store.guards(MODEL)).revoked.keys(),
+        (event.previous, event.revoked, event.restored, event.forced, event.verdict)
+        if moved
+        else None,
+        guards.revoked.keys(),
+        guards.unratified.keys(),
         client.get(keys.pin(PROD)),
     )
 
 
 def put(client, keys, known):
     with client.pipeline() as pipe:
-        for kind in ("held", "revoked", "frozen", "history"):
+        for kind in (*("held", "revoked", "frozen", "history"), *GATE_KINDS):
             pipe.delete(keys.of_model(kind, MODEL))
         pipe.delete(keys.pin(PROD))
         pipe.set(keys.epoch, known.epoch)
@@ -82,7 +88,18 @@ def put(client, keys, known):
             pipe.hset(keys.of_model("revoked", MODEL), id, REASON)
         for _ in known.frozen:
             pipe.set(keys.of_model("frozen", MODEL), "")
+        put_evidence(pipe, keys, known)
         pipe.execute()
+
+
+def put_evidence(pipe, keys, known):
+    for _, label, id in known.unratified:
+        pipe.hset(keys.of_model("unratified", MODEL), f"{label}:{id}", "3")
+    for gate in known.gates.values():
+        pipe.set(keys.of_model("gate", MODEL), evidence_text.encode_gate(gate))
+    for (_, digest), verdict in known.verdicts.items():
+        text = evidence_text.timed(1, evidence_text.encode(verdict))
+        pipe.hset(keys.of_model("verdicts", MODEL), digest, text)
 
 
 def python_says(known, wanted):
@@ -94,11 +111,16 @@ def python_says(known, wanted):
         return refused(error), before.encode() if before else None
     revoked = {id for _, id in known.revoked}
     event, text = None, before
+    forced = {f"{label}:{id}" for _, label, id in known.unratified}
     for step in plan.steps:
-        event = (step.previous, step.revoked, step.restored, step.change.force)
+        event = (step.previous, step.revoked, step.restored, step.change.force, step.verdict)
+        place = f"{step.change.label}:{step.change.id}"
+        forced = (forced | ({place} if step.forced else set())) - (
+            {place} if step.passed else set()
+        )
         revoked = (revoked | {step.revoked}) - {step.restored, None}
         text = pin_text.encode(step.pin)
-    return Swapped(plan.epoch, plan.moved), event, revoked, text.encode()
+    return Swapped(plan.epoch, plan.moved), event, revoked, forced, text.encode()
 
 
 def refused(error):
@@ -146,6 +168,52 @@ async def test_lua_and_python_decide_alike(
         said = await lua_says(store, client, keys, known, wanted)
 
         assert said == python_says(known, wanted), (known, wanted)
+
+
+GATE = Gate("sha256:" + "a" * 64, min_score=0.9, max_regression=0.02, cases=3)
+OTHER = "sha256:" + "b" * 64
+
+# Of what a verdict is about, and whether a pin of the version that it names may come to prod then.
+VERDICTS = {
+    "none": None,
+    "current": {},
+    "about another gate": {"gate": OTHER},
+    "about another suite": {"suite": OTHER},
+    "while prod held something else": {"baseline": OTHER},
+    "while prod held nothing": {"baseline": ""},
+}
+
+
+@pytest.mark.parametrize("kind", [Kind.PIN, Kind.ROLLBACK, Kind.UNDO, Kind.REPAIR])
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("holds", ["nothing", "other", "target", "broken"])
+async def test_lua_and_python_demand_the_same_verdicts(
+    store, client, place, versions, holds, verdict, kind
+):
+    keys, target = Keys(place.namespace), versions[1]
+    text = texts(versions)[holds]
+    pin = pin_text.decode(*PROD, text) if text else None
+    about = VERDICTS[verdict]
+    now = {"gate": GATE.key, "suite": GATE.suite, "baseline": pin.digest if pin else ""}
+    asked = Verdict(MODEL, target.digest, result="eval-1", by="ada", **{**now, **(about or {})})
+    for held, revoked, forced, force, restore in itertools.product([False, True], repeat=5):
+        known = Known(
+            epoch=6,
+            digests={info.id: info.digest for info in versions},
+            pins={PROD: text} if text else {},
+            held={(MODEL, "prod", target.id)} if held else set(),
+            revoked={(MODEL, target.id)} if revoked else set(),
+            frozen=set(),
+            unratified={(MODEL, "prod", target.id)} if forced else set(),
+            gates={MODEL: GATE},
+            verdicts={} if about is None else {(MODEL, target.digest): asked},
+        )
+        change = Change(*PROD, target.id, target.digest, force=force, restore=restore, kind=kind)
+        wanted = order(change)
+
+        said = await lua_says(store, client, keys, known, wanted)
+
+        assert said == python_says(known, wanted), (known, change)
 
 
 # What people may leave in a pin: one that a swap could have written, and one thing wrong each.

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.control.confirm import NO_WAIT, Confirmation, Proxy, Wait, is_enough, observe
+from proxy.control.confirm import (
+    NO_WAIT,
+    Confirmation,
+    Proxy,
+    Wait,
+    is_enough,
+    observe,
+    pause_s,
+)
 from proxy.errors import InvalidArgument
 from proxy.versions.record import Member
 
@@ -181,3 +189,14 @@ async def test_a_required_number_that_is_not_there_is_not_enough(shop):
     report = await shop.pin("v1", Wait(0.02, required=1))
 
     assert not report.confirmation.enough
+
+
+def test_a_fleet_is_looked_at_more_often_the_fewer_are_missing():
+    pauses = [pause_s(missing, 0.01) for missing in (1, 10, 20, 40, 1000)]
+
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (0.003, 0.01)
+
+
+def test_a_fleet_that_is_slow_is_looked_at_less_often():
+    assert pause_s(1, 1.0) > pause_s(1000, 0.01)

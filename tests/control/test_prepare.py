@@ -6,12 +6,16 @@ from contextlib import aclosing
 import pytest
 
 from proxy.control.confirm import Wait
-from proxy.control.prepare import Preparation, Rejection, judged, require_prepared
+from proxy.control.prepare import Preparation, Rejection, Remark, judged, require_prepared
 from proxy.errors import NotPrepared
 from proxy.versions.question import Prepare, Prepared, answer, asked
 
 READY = answer(Prepared())
 LIMIT = Wait(0.3)
+
+
+def warning(words, version="shop-v2-000000"):
+    return answer(Prepared(warnings={version: (words,)}))
 
 
 def rejecting(reason, version="shop-v2-000000"):
@@ -31,8 +35,16 @@ def rejecting(reason, version="shop-v2-000000"):
             {"a/1": READY, "b/2": rejecting("unknown_vendor")},
             Preparation(("a",), (Rejection("b", "shop-v2-000000", "unknown_vendor"),), (), 7.0),
         ),
+        (
+            {"a/1": READY, "b/2": warning("vendor openai is slow")},
+            Preparation(
+                ("a", "b"),
+                elapsed_ms=7.0,
+                remarks=(Remark("b", "shop-v2-000000", "vendor openai is slow"),),
+            ),
+        ),
     ],
-    ids=["all-ready", "one-silent", "one-unreadable", "one-rejects"],
+    ids=["all-ready", "one-silent", "one-unreadable", "one-rejects", "one-warns"],
 )
 def test_answers_are_judged_by_who_was_asked(answers, expected):
     assert judged({"a/1": "a", "b/2": "b"}, answers, 7.0) == expected
@@ -47,6 +59,16 @@ def test_a_refusal_names_proxy_version_and_reason():
         require_prepared(
             Preparation(rejected=(Rejection("web-3", "shop-v2-000000", "unknown_vendor"),))
         )
+
+
+def test_a_refusal_says_in_words_what_a_proxy_said_in_words():
+    words = "vendor openai does not list gpt-4o"
+    with pytest.raises(NotPrepared, match=rf"web-3: v2 retired_model \({words}\)"):
+        require_prepared(Preparation(rejected=(Rejection("web-3", "v2", "retired_model", words),)))
+
+
+def test_a_warning_is_no_refusal():
+    require_prepared(Preparation(remarks=(Remark("web-3", "v2", "vendor openai is slow"),)))
 
 
 def test_silence_is_no_rejection():
@@ -107,6 +129,7 @@ async def test_the_fleet_prepares_what_is_about_to_be_pinned(shop_at_v1, play):
     assert report.json()["prepared"] == {
         "ready": 1,
         "rejected": [],
+        "warnings": [],
         "silent": [],
         "elapsed_ms": report.preparation.elapsed_ms,
     }

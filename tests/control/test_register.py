@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from proxy.control.act import Act
-from proxy.control.register import read_source, register
+from proxy.control.register import dry_run, read_source, register
 from proxy.errors import InvalidArgument, InvalidFiles, UnknownModelNamed, UnknownVersion
 
 VERSION = b'[model]\nvendor = "openai"\nid = "gpt-4o"\n'
@@ -66,6 +66,20 @@ async def test_the_same_files_are_the_same_version(store, models):
     again = await _register(store, models, "op2")
 
     assert again.json() == {**first.json(), "created": False}
+
+
+async def test_a_dry_run_says_what_would_be_and_changes_nothing(store, models):
+    source = await read_source(models, "shop")
+
+    fresh = (await dry_run(store, source, ["anthropic"])).json()
+    assert (fresh["id"], fresh["created"], fresh["would_create"]) == (None, False, True)
+    assert await store.models() == []
+
+    first = await _register(store, models)
+    known = await dry_run(store, source, ["anthropic"])
+    assert (known.json()["id"], known.json()["would_create"]) == (first.info.id, False)
+    assert known.json()["digest"] == first.info.digest
+    assert any("openai" in warning for warning in known.warnings)
 
 
 async def test_a_changed_prompt_is_the_next_version(store, models):
@@ -185,7 +199,7 @@ async def test_files_that_are_no_sources_are_warned_about(store, models):
 
 
 async def test_a_version_that_no_dialect_can_carry_is_refused(models):
-    extra = b'[generation.extra."openai.chat"]\nmax_tokens = 5\n'
+    extra = b'seed = 5\n[generation.extra."openai.chat"]\nmax_tokens = 5\n'
     (models / "shop" / "version.toml").write_bytes(VERSION + b"[generation]\ntop_k = 5\n" + extra)
 
     with pytest.raises(InvalidFiles, match=r"version\.toml: generation: no dialect can carry"):
@@ -199,6 +213,7 @@ async def test_a_dialect_that_cannot_carry_the_version_is_warned_about(store, mo
 
     assert report.warnings == (
         "shop: cannot be served in openai.responses (the version sets seed)",
+        "shop: cannot be served in anthropic.messages (the version sets seed)",
     )
 
 

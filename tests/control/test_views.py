@@ -11,6 +11,7 @@ from proxy.control.freeze import set_frozen
 from proxy.control.history import at, history
 from proxy.control.status import fleet_states, odd_members, status
 from proxy.errors import UnknownModelNamed, VersionCorrupt
+from proxy.versions.evidence import Drill, Gate
 from proxy.versions.record import Member, Pins
 from tests.control.shop import corrupt
 
@@ -68,13 +69,29 @@ async def test_a_corrupt_version_is_not_shown(shop, tmp_path):
         await show(shop.store, "shop", "v1")
 
 
-async def test_two_versions_are_compared(shop):
+async def test_two_versions_are_compared(shop, tmp_path):
     first, second = await shop.register("one", "two")
 
-    compared = (await diff(shop.store, "shop", "v1", "v2")).json()
+    compared = (await diff(shop.store, "shop", "v1", "v2", models_dir=tmp_path)).json()
 
     assert (compared["from"], compared["to"], compared["same"]) == (first.id, second.id, False)
     assert compared["system"] == "@@ -1 +1 @@\n-one\n+two"
+
+
+async def test_a_version_is_compared_with_the_files(shop, tmp_path):
+    (one,) = await shop.register("one")
+    folder = tmp_path / "models" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "version.toml").write_text('[model]\nvendor = "openai"\nid = "gpt-4o"\n')
+    (folder / "system.md").write_text("two\n")
+
+    compared = (
+        await diff(shop.store, "shop", "v1", "files", models_dir=tmp_path / "models")
+    ).json()
+
+    assert (compared["from"], compared["to"]) == (one.id, "files")
+    assert compared["system"] == "@@ -1 +1 @@\n-one\n+two"
+    assert len(await shop.store.versions("shop")) == 1
 
 
 async def test_the_history_says_who_when_and_why(shop):
@@ -192,6 +209,9 @@ async def test_status_shows_everything_of_a_model(shop):
         "revoked": {},
         "rollback_target": shop.ids["v1"],
         "gate": None,
+        "unratified": [],
+        "last_drill": None,
+        "drill_due": True,
     }
 
 
@@ -289,3 +309,92 @@ def test_members_that_differ_from_most_are_odd():
 
     assert odd_members(members) == {"c", "d"}
     assert odd_members([]) == set()
+
+
+# --- drills, and what was forced
+
+
+async def rehearsed(shop, reverted=True):
+    drill = Drill("shop", "drill", shop.ids["v2"], shop.ids["v1"], reverted, 7.1, 3, "ada@host")
+    event = await shop.store.note_drill(drill, "{}", reason="", operation=f"drill-{reverted}")
+    return datetime.fromisoformat(event.at)
+
+
+@pytest.fixture
+async def two(shop):
+    await shop.register("one", "two")
+    await shop.pin("v1")
+    return shop
+
+
+async def state_of(shop, **options):
+    (model,) = (await status(shop.store, **options)).json()["models"]
+    return model
+
+
+async def test_the_last_drill_is_shown_with_its_age(two):
+    at = await rehearsed(two)
+
+    answer = (await status(two.store, now=at + timedelta(days=3))).json()
+
+    (model,) = answer["models"]
+    assert (
+        model["last_drill"]
+        == answer["last_drill"]
+        == {
+            "model": "shop",
+            "label": "drill",
+            "from": two.ids["v2"],
+            "to": two.ids["v1"],
+            "reverted": True,
+            "rollback_ms": 7.1,
+            "proxies": 3,
+            "by": "ada@host",
+            "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "age_s": 3 * 86400.0,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "max_age_days", "due"), [(29, 30, False), (31, 30, True), (31, 0, False), (2, 1, True)]
+)
+async def test_a_drill_is_due_when_the_last_one_is_too_old(two, days, max_age_days, due):
+    now = await rehearsed(two) + timedelta(days=days)
+
+    state = await state_of(two, max_age_days=max_age_days, now=now)
+
+    assert state["drill_due"] is due
+
+
+async def test_a_drill_that_did_not_show_what_it_had_to_is_due_again(two):
+    await rehearsed(two, reverted=False)
+
+    assert (await state_of(two))["drill_due"] is True
+
+
+async def test_a_model_that_was_never_rehearsed_is_due(two):
+    assert (await state_of(two))["drill_due"] is True
+
+
+async def test_a_model_with_nothing_to_come_back_from_is_not_due(shop):
+    await shop.register("one")
+    assert (await state_of(shop))["drill_due"] is False
+    await shop.pin("v1")
+    assert (await state_of(shop))["drill_due"] is False
+    await shop.register("two")
+    assert (await state_of(shop))["drill_due"] is True
+
+
+async def test_what_was_forced_shows_until_it_is_ratified(two):
+    gate = Gate("sha256:" + "a" * 64, min_score=0.9, cases=2)
+    about = {"by": "ada@host", "reason": "so"}
+    await two.store.set_gate("shop", gate, **about, operation="gate")
+    await two.pin("v2", reason="it must be", force=True)
+
+    state = await state_of(two)
+    assert state["unratified"] == [{"label": "prod", "version": two.ids["v2"], "epoch": 2}]
+    assert state["gate"]["min_score"] == 0.9
+
+    await two.store.ratify("shop", "prod", two.ids["v2"], **about, operation="ratify")
+    assert (await state_of(two))["unratified"] == []

@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
-from proxy.dialects.base import Asked, Dialect
+from proxy.dialects.anthropic_messages import AnthropicMessages
+from proxy.dialects.base import NO_HEADERS, Asked, Dialect, Endpoint, Headers
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_responses import OpenAIResponses
 from proxy.versions.content import Content
 from tests.wire.spelled import members
 
-CHAT, RESPONSES = OpenAIChat(), OpenAIResponses()
+CHAT, RESPONSES, MESSAGES = OpenAIChat(), OpenAIResponses(), AnthropicMessages()
+ALL = (CHAT, RESPONSES, MESSAGES)
 DEPTH = 64
 VENDOR_MODEL = "gpt-4o-2024-08-06"
 
-in_both_dialects = pytest.mark.parametrize("dialect", [CHAT, RESPONSES], ids=lambda one: one.name)
+in_every_dialect = pytest.mark.parametrize("dialect", ALL, ids=lambda one: one.name)
 
 Body = dict[str, Any] | str | bytes
 
@@ -30,15 +32,21 @@ def version(**parts: Any) -> Content:
 
 def says(dialect: Dialect, text: str = "hi", **fields: Any) -> dict[str, Any]:
     """Return the body of an app that says `text`, and sends `fields` beside it."""
-    said: dict[str, Any] = {"input": text}
-    if dialect.name == CHAT.name:
-        said = {"messages": [{"role": "user", "content": text}]}
+    said: dict[str, Any] = {"messages": [{"role": "user", "content": text}]}
+    if dialect.name == RESPONSES.name:
+        said = {"input": text}
     return {"model": "recommender", **said, **fields}
 
 
-def read(dialect: Dialect, body: Body) -> Asked:
+def list_name(dialect: Dialect) -> str:
+    """Return the field that holds what was said."""
+    return "input" if dialect is RESPONSES else "messages"
+
+
+def read(endpoint: Endpoint, body: Body, headers: Headers = NO_HEADERS) -> Asked:
     text = json.dumps(body) if isinstance(body, dict) else body
-    return dialect.read(text.encode() if isinstance(text, str) else text, depth=DEPTH)
+    raw = text.encode() if isinstance(text, str) else text
+    return endpoint.read(raw, depth=DEPTH, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Received:
     body: bytes
     dropped: tuple[str, ...]
     app_fields: tuple[str, ...]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -59,10 +68,12 @@ class Received:
         return dict(members(self.body.decode()))
 
 
-def compose(dialect: Dialect, content: Content, body: Body) -> Received:
-    composed = dialect.compile(content).compose(read(dialect, body))
+def compose(
+    endpoint: Endpoint, content: Content, body: Body, headers: Headers = NO_HEADERS
+) -> Received:
+    composed = endpoint.dialect.compile(content).compose(read(endpoint, body, headers))
     pieces = composed.body(json.dumps(VENDOR_MODEL).encode())
-    return Received(b"".join(pieces), composed.dropped, composed.app_fields)
+    return Received(b"".join(pieces), composed.dropped, composed.app_fields, composed.headers)
 
 
 def unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

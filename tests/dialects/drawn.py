@@ -11,17 +11,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from proxy.dialects.anthropic_generation import PARAMETERS as MESSAGES_PARAMETERS
 from proxy.dialects.base import Dialect, Parameter
 from proxy.dialects.openai_chat import PARAMETERS as CHAT_PARAMETERS
 from proxy.dialects.openai_responses import PARAMETERS as RESPONSES_PARAMETERS
 from proxy.versions.content import Content
-from tests.dialects.composing import CHAT, RESPONSES, version
+from tests.dialects.composing import ALL, CHAT, MESSAGES, RESPONSES, list_name, version
 
 # --- versions
 
 GENERATION: dict[str, Sequence[Any]] = {
     "temperature": (0, 0.5, 2),
     "top_p": (1, 0.25),
+    "top_k": (0, 40),
     "max_output_tokens": (1, 300),
     "stop": (["END"], ["a", 'b"']),
     "seed": (0, -7),
@@ -57,8 +59,39 @@ FIELD_RULES = ("pinned", "default", "pinned", "default", "reject")
 TOOLS_RULES = ("pinned", "extend", "pinned", "extend", "reject")
 
 
+PARAMETERS = {
+    CHAT: CHAT_PARAMETERS,
+    RESPONSES: RESPONSES_PARAMETERS,
+    MESSAGES: MESSAGES_PARAMETERS,
+}
+
+# Settings that are one object with others, and so no plain parameters.
+COMPOSED = {
+    CHAT: (),
+    RESPONSES: ("response_format",),
+    MESSAGES: ("response_format", "tool_choice", "parallel_tool_calls"),
+}
+
+# What ends earlier in one dialect than in others.
+NARROWER: dict[Dialect, dict[str, Sequence[Any]]] = {MESSAGES: {"temperature": (0, 0.5, 1)}}
+
+
 def parameters(dialect: Dialect) -> tuple[Parameter, ...]:
-    return CHAT_PARAMETERS if dialect is CHAT else RESPONSES_PARAMETERS
+    return PARAMETERS[dialect]
+
+
+def settable(dialect: Dialect) -> dict[str, Sequence[Any]]:
+    """Return the fields that a version may set in `dialect`, with values."""
+    known = {*(parameter.field for parameter in parameters(dialect)), *COMPOSED[dialect]}
+    values = {**GENERATION, **NARROWER.get(dialect, {})}
+    return {name: values[name] for name in sorted(known)}
+
+
+def _is_served(dialect: Dialect, content: Content) -> bool:
+    """Anthropic's API needs a limit, so it cannot be rejected where the version has none."""
+    rule = content.policy.fields.get("max_output_tokens", content.policy.generation)
+    limited = content.generation.max_output_tokens is not None
+    return dialect is not MESSAGES or limited or rule != "reject"
 
 
 def _optional(values: dict[str, Sequence[Any]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -66,14 +99,14 @@ def _optional(values: dict[str, Sequence[Any]]) -> st.SearchStrategy[dict[str, A
 
 
 def _versions(dialect: Dialect) -> st.SearchStrategy[Content]:
-    known = {parameter.field for parameter in parameters(dialect)} | {"response_format"}
-    generation = _optional({name: GENERATION[name] for name in sorted(known)})
+    values = settable(dialect)
+    generation = _optional(values)
     policy = {
         "system": st.sampled_from(SYSTEM_RULES),
         "generation": st.sampled_from(FIELD_RULES),
         "tools": st.sampled_from(TOOLS_RULES),
         "fields": st.dictionaries(
-            st.sampled_from(sorted(known)), st.sampled_from(FIELD_RULES[:2]), max_size=2
+            st.sampled_from(sorted(values)), st.sampled_from(FIELD_RULES[:2]), max_size=2
         ),
     }
     return st.builds(
@@ -88,7 +121,7 @@ def _versions(dialect: Dialect) -> st.SearchStrategy[Content]:
         messages=st.sampled_from(SHOTS),
         tools=st.sampled_from(TOOLS),
         policy=st.fixed_dictionaries(policy),
-    )
+    ).filter(lambda content: _is_served(dialect, content))
 
 
 # --- bodies
@@ -98,7 +131,7 @@ VALUES = (
     *("null", "1.50e0", "-0", "12345678901234567890123", "true", '"\\u00e9\\/é"', "[ ]", "{ }"),
     *('[1, {"a":"b"} ]', '{ "type" :"text", "x":[[1.0]] }'),
 )
-MESSAGES = (
+SAID = (
     '{ "role":"user", "content":"hi\\u0021" }',
     '{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}',
     '{"role":"system","content":"theirs \\u00e9"}',
@@ -121,10 +154,39 @@ SHAPED = {
     "prompt": ("null", '{"id":"recommender","variables":{}}'),
     "previous_response_id": ("null", '"resp_1"'),
 }
+# What a dialect has that others have not, or in another shape.
+OTHERWISE: dict[Dialect, dict[str, Sequence[str]]] = {
+    MESSAGES: {
+        "system": (
+            *("null", '""', "[ ]", '"theirs \\u00e9"'),
+            '[{"type":"text","text":"theirs","cache_control":{"type":"ephemeral"}} ]',
+        ),
+        "tools": ("null", "[]", '[ {"name":"search"}, { "name":"mine","input_schema":{} } ]'),
+        "tool_choice": (
+            *("null", '{"type":"auto"}', '{"type":"tool", "name":"mine"}', '{"type":"none"}'),
+            '{"type" : "any","disable_parallel_tool_use":true}',
+        ),
+        "output_config": ("null", "{}", '{"effort":"low"}', '{"format":{"type": "json_schema"}}'),
+        "output_format": ("null", '{"type":"json_schema"}'),
+        "thread": ("null", '{"type":"create"}'),
+        "cache_control": ("null", '{"type":"ephemeral"}'),
+    }
+}
 FREE = (
     *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "stop"),
     *("seed", "response_format", "parallel_tool_calls", "function_call", "n", "user", "metadata"),
-    *("stream_options", *EXTRAS, "new\nfield", "größe", "", 'a"b', "presence_penalty", "x" * 100),
+    *(
+        "stream_options",
+        "top_k",
+        "stop_sequences",
+        *EXTRAS,
+        "new\nfield",
+        "größe",
+        "",
+        'a"b',
+        "presence_penalty",
+        "x" * 100,
+    ),
 )
 
 
@@ -134,9 +196,9 @@ def _spellings(name: str) -> Iterator[str]:
         yield f'"\\u{ord(name[0]):04x}{json.dumps(name[1:])[1:]}'
 
 
-def _pool() -> list[str]:
+def _pool(dialect: Dialect) -> list[str]:
     """Return members of a body, each name with each value it may have, in several spellings."""
-    values = {**dict.fromkeys(FREE, VALUES), **SHAPED}
+    values = {**dict.fromkeys(FREE, VALUES), **SHAPED, **OTHERWISE.get(dialect, {})}
     return [
         f"{blank}{key}{blank}:{blank}{value}{blank}"
         for name, some in values.items()
@@ -148,21 +210,21 @@ def _pool() -> list[str]:
 
 messages = st.builds(
     lambda items, blank: f"[{blank}{f',{blank}'.join(items)}{blank}]",
-    st.lists(st.sampled_from(MESSAGES), max_size=4),
+    st.lists(st.sampled_from(SAID), max_size=4),
     st.sampled_from(["", " \t"]),
 )
 
 
 def _bodies(dialect: Dialect) -> st.SearchStrategy[str]:
     """Bodies that `dialect` can read; names may be there twice."""
-    name = "messages" if dialect is CHAT else "input"
-    said = messages if dialect is CHAT else messages | st.sampled_from(['"hi"', "null"])
-    rest = st.lists(st.sampled_from(_pool()), max_size=5)
+    name = list_name(dialect)
+    said = messages | st.sampled_from(['"hi"', "null"]) if dialect is RESPONSES else messages
+    rest = st.lists(st.sampled_from(_pool(dialect)), max_size=5)
     members = st.builds(
         lambda before, text, after: [*before, f'"{name}":{text}', *after], rest, said, rest
     )
     return members.map(lambda drawn: f"{{{','.join(drawn)}}}")
 
 
-versions = {dialect: _versions(dialect) for dialect in (CHAT, RESPONSES)}
-bodies = {dialect: _bodies(dialect) for dialect in (CHAT, RESPONSES)}
+versions = {dialect: _versions(dialect) for dialect in ALL}
+bodies = {dialect: _bodies(dialect) for dialect in ALL}

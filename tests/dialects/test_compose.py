@@ -8,14 +8,17 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from proxy.dialects import anthropic_generation
 from proxy.dialects.policy import MAX_NAME, TRANSPORT
 from proxy.errors import InvalidJson, OverrideRejected, WrongDialect
 from tests.dialects.composing import (
     CHAT,
+    MESSAGES,
     RESPONSES,
     VENDOR_MODEL,
     compose,
-    in_both_dialects,
+    in_every_dialect,
+    list_name,
     says,
     version,
 )
@@ -31,6 +34,7 @@ EXAMPLES = settings(
 OWNED = {
     CHAT: {"model", "messages", "proxy_variables", "tools", "functions", "function_call"},
     RESPONSES: {"model", "input", "instructions", "prompt", "proxy_variables", "text", "tools"},
+    MESSAGES: {*anthropic_generation.OWN, "tools"},
 }
 SYSTEM_ROLES = ("system", "developer")
 
@@ -50,7 +54,15 @@ def ruled(dialect):
     return {name for parameter in parameters(dialect) for name in parameter.names} | {*EXTRAS}
 
 
-@in_both_dialects
+def system_text(dialect, fields):
+    """Return the leading system prompt, whose first text is the version's."""
+    if dialect is CHAT:
+        return fields["messages"][0]["content"]
+    found = fields["instructions" if dialect is RESPONSES else "system"]
+    return found if isinstance(found, str) else found[0]["text"]
+
+
+@in_every_dialect
 class TestEveryRequest:
     @EXAMPLES
     @given(drawn=st.data())
@@ -101,7 +113,8 @@ class TestEveryRequest:
 
         for parameter in parameters(dialect):
             rule = content.policy.fields.get(parameter.field, content.policy.generation)
-            if rule != "default" and parameter.wire in alone:
+            is_set = getattr(content.generation, parameter.field) not in (None, ())
+            if rule != "default" and is_set:
                 assert received.spelled[parameter.wire] == alone[parameter.wire]
                 assert received.fields.keys().isdisjoint(parameter.aliases)
 
@@ -119,7 +132,7 @@ class TestEveryRequest:
         received = composed(dialect, drawn.draw(versions[dialect]), drawn.draw(bodies[dialect]))
 
         assert "proxy_variables" not in received.fields
-        assert dialect is CHAT or "prompt" not in received.fields
+        assert dialect is not RESPONSES or "prompt" not in received.fields
 
     @EXAMPLES
     @given(drawn=st.data())
@@ -128,24 +141,26 @@ class TestEveryRequest:
 
         received = composed(dialect, content, drawn.draw(bodies[dialect]))
 
-        said = received.fields.get("messages" if dialect is CHAT else "input") or []
+        said = received.fields.get(list_name(dialect)) or []
         roles = [item["role"] for item in said] if isinstance(said, list) else []
         later = roles[1:] if dialect is CHAT else roles
-        assert set(later).isdisjoint(SYSTEM_ROLES)
+        exact = content.policy.system == "replace"
+        # Anthropic's API has system messages in mid-conversation; kept ones stay where they are.
+        assert set(later).isdisjoint(SYSTEM_ROLES) or (dialect is MESSAGES and not exact)
         if content.system and "{{" not in content.system:
-            system = said[0]["content"] if dialect is CHAT else received.fields["instructions"]
-            exact = content.policy.system == "replace"
+            system = system_text(dialect, received.fields)
             assert system == content.system or (not exact and system.startswith(content.system))
 
     @EXAMPLES
     @given(drawn=st.data(), sent=messages)
     def test_passes_the_other_messages_as_they_were_spelled(self, dialect, drawn, sent):
-        name = "messages" if dialect is CHAT else "input"
+        name, content = list_name(dialect), drawn.draw(versions[dialect])
         body = f'{drawn.draw(bodies[dialect])[:-1]},"{name}":{sent}}}'
 
-        received = composed(dialect, drawn.draw(versions[dialect]), body)
+        received = composed(dialect, content, body)
 
-        theirs = [i for i in elements(sent) if json.loads(i)["role"] not in SYSTEM_ROLES]
+        stay = dialect is MESSAGES and content.policy.system == "append"
+        theirs = [i for i in elements(sent) if stay or json.loads(i)["role"] not in SYSTEM_ROLES]
         came = elements(received.spelled[name])
         assert came[len(came) - len(theirs) :] == theirs
 
@@ -170,7 +185,7 @@ class TestEveryRequest:
         assert second.body.startswith(beginning + b'"b said"')
 
 
-@in_both_dialects
+@in_every_dialect
 def test_the_apps_fields_stand_behind_all_that_is_injected(dialect):
     content = version(
         system="Ours.",
@@ -188,7 +203,7 @@ def test_the_apps_fields_stand_behind_all_that_is_injected(dialect):
     assert beginning.count(b"search") == 1
 
 
-@in_both_dialects
+@in_every_dialect
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(content=contents())
 def test_a_version_of_any_kind_is_carried_or_refused_as_the_wrong_dialect(dialect, content):
@@ -211,7 +226,7 @@ TRICKS = {
 }
 
 
-@in_both_dialects
+@in_every_dialect
 @pytest.mark.parametrize("trick", TRICKS)
 def test_escapes_and_repetitions_smuggle_nothing_past_the_policy(dialect, trick):
     content = version(tools=[{"name": "search"}], generation={"temperature": 0.5})
@@ -224,20 +239,25 @@ def test_escapes_and_repetitions_smuggle_nothing_past_the_policy(dialect, trick)
 
 
 @pytest.mark.parametrize(
-    ("dialect", "field"), [(CHAT, "messages"), (RESPONSES, "input"), (RESPONSES, "instructions")]
+    ("dialect", "field"),
+    [
+        *((CHAT, "messages"), (RESPONSES, "input"), (RESPONSES, "instructions")),
+        *((MESSAGES, "messages"), (MESSAGES, "system")),
+    ],
 )
 def test_system_prompt_is_replaced_however_it_is_spelled(dialect, field):
     content = version(system="Ours.")
-    theirs = '"Theirs."' if field == "instructions" else '[{"r\\u006fle":"system","content":"T"}]'
+    flat = field in ("instructions", "system")
+    theirs = '"Theirs."' if flat else '[{"r\\u006fle":"system","content":"T"}]'
     escaped = f"\\u{ord(field[0]):04x}{field[1:]}"
-    required = '"messages":[],' if dialect is CHAT else ""
+    required = "" if dialect is RESPONSES else '"messages":[],'
 
     received = compose(dialect, content, f'{{{required}"{escaped}":{theirs}}}')
 
     assert "T" not in received.body.decode().replace("Theirs", "T")
 
 
-@in_both_dialects
+@in_every_dialect
 def test_nesting_at_the_edge_of_the_parsers_guard_is_answered(dialect):
     """A large body may pass the first look and be too deep for a second one, from deeper code."""
     content = version(tools=[{"name": "search"}], policy={"tools": "extend", "system": "append"})
@@ -247,7 +267,7 @@ def test_nesting_at_the_edge_of_the_parsers_guard_is_answered(dialect):
     for depth in range(800, 1000):
         deep = "[" * depth + "]" * depth
         item = f'{{"role":"system","content":[{{"text":"a","x":{deep}}}]}}'
-        name = "messages" if dialect is CHAT else "input"
+        name = list_name(dialect)
         body = f'{{"{name}":[{item}],"tools":[{{"name":"x","y":{deep}}}],{padding}}}'
         with suppress(InvalidJson):
             compiled.compose(dialect.read(body.encode(), depth=64))

@@ -5,10 +5,18 @@ from itertools import product
 
 import pytest
 
-from proxy.dialects import openai_chat, openai_responses
+from proxy.dialects import anthropic_generation, openai_chat, openai_responses
 from proxy.dialects.policy import MAX_NAME, TRANSPORT
 from proxy.errors import OverrideRejected, WrongDialect
-from tests.dialects.composing import CHAT, RESPONSES, compose, in_both_dialects, says, version
+from tests.dialects.composing import (
+    CHAT,
+    MESSAGES,
+    RESPONSES,
+    compose,
+    in_every_dialect,
+    says,
+    version,
+)
 
 RULES = ("pinned", "default", "reject")
 
@@ -217,10 +225,11 @@ class TestEveryField:
 # --- fields that have no rule, and fields that only one dialect has
 
 
-@in_both_dialects
+@in_every_dialect
 @pytest.mark.parametrize("rule", RULES)
 def test_other_fields_of_the_app_pass_and_are_listed(dialect, rule):
-    content = version(generation={"temperature": 0.5}, policy={"generation": rule})
+    generation = {"temperature": 0.5, "max_output_tokens": 300}
+    content = version(generation=generation, policy={"generation": rule})
 
     received = compose(dialect, content, with_field(dialect, "logit_bias", '{ "1":1.0e1 }'))
 
@@ -228,7 +237,7 @@ def test_other_fields_of_the_app_pass_and_are_listed(dialect, rule):
     assert (received.dropped, received.app_fields) == ((), ("logit_bias",))
 
 
-@in_both_dialects
+@in_every_dialect
 @pytest.mark.parametrize("name", ["logit_bias", "temperature"])
 @pytest.mark.parametrize("rule", ["pinned", "default"])
 def test_null_without_a_rule_goes_out_as_it_came(dialect, name, rule):
@@ -240,7 +249,7 @@ def test_null_without_a_rule_goes_out_as_it_came(dialect, name, rule):
     assert received.dropped == ()
 
 
-@in_both_dialects
+@in_every_dialect
 @pytest.mark.parametrize("name", sorted(TRANSPORT))
 def test_how_an_app_wants_its_answer_delivered_decides_nothing(dialect, name):
     received = compose(dialect, version(), with_field(dialect, name, "true"))
@@ -249,7 +258,7 @@ def test_how_an_app_wants_its_answer_delivered_decides_nothing(dialect, name):
     assert received.app_fields == ()
 
 
-@in_both_dialects
+@in_every_dialect
 def test_a_name_that_an_app_invented_is_not_listed_at_length(dialect):
     received = compose(dialect, version(), with_field(dialect, "x" * 1000, "1"))
 
@@ -257,7 +266,7 @@ def test_a_name_that_an_app_invented_is_not_listed_at_length(dialect):
     assert received.app_fields == ("x" * MAX_NAME,)
 
 
-@in_both_dialects
+@in_every_dialect
 @pytest.mark.parametrize(
     ("rule", "sent", "out", "dropped", "app_fields"),
     [
@@ -277,7 +286,7 @@ def test_an_extra_is_under_the_same_rules(dialect, rule, sent, out, dropped, app
     extra = {dialect.name: {"reasoning_effort": "low"}}
 
     for policy in policies(rule, "reasoning_effort"):
-        content = version(generation={"extra": extra}, policy=policy)
+        content = version(generation={"max_output_tokens": 300, "extra": extra}, policy=policy)
         if out is REFUSED:
             with pytest.raises(OverrideRejected):
                 compose(dialect, content, body)
@@ -310,6 +319,7 @@ def test_values_go_out_in_the_vendors_plain_spelling():
 SET_ELSEWHERE = {
     CHAT: (*openai_chat.OWN, "tools", "functions", "function_call"),
     RESPONSES: (*set(openai_responses.OWN) - {"text"}, "tools"),
+    MESSAGES: (*set(anthropic_generation.OWN) - {"output_config"}, "tools", "thread"),
 }
 
 
@@ -334,7 +344,7 @@ def test_an_extra_cannot_be_another_name_of_a_setting(name):
         CHAT.compile(version(generation={"extra": {CHAT.name: {name: 1}}}))
 
 
-@in_both_dialects
+@in_every_dialect
 @pytest.mark.parametrize("name", ["", "a b", "a,b", "a\r\nx-evil: 1", "größe", "x" * 65, 'a"'])
 def test_an_extra_that_could_not_be_named_in_a_header_is_refused(dialect, name):
     with pytest.raises(WrongDialect):
@@ -347,6 +357,7 @@ def test_an_extra_that_could_not_be_named_in_a_header_is_refused(dialect, name):
         (CHAT, {"top_k": 3}),
         (RESPONSES, {"top_k": 3}),
         *((RESPONSES, {name: VALUES[name][0]}) for name in ("stop", "seed", "presence_penalty")),
+        *((MESSAGES, {name: VALUES[name][0]}) for name in ("seed", "presence_penalty")),
     ],
 )
 def test_a_version_that_sets_what_a_dialect_lacks_is_not_served_in_it(dialect, generation):

@@ -7,12 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.dialects import openai_chat, openai_responses
+from proxy.dialects import anthropic_generation, openai_chat, openai_responses
 from proxy.dialects.policy import TRANSPORT
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import OverrideRejected, WrongDialect
 from proxy.versions.content import Generation, Policy
-from tests.dialects.composing import CHAT, RESPONSES, compose, in_both_dialects, says, version
+from tests.dialects.composing import (
+    ALL,
+    CHAT,
+    MESSAGES,
+    RESPONSES,
+    compose,
+    in_every_dialect,
+    says,
+    version,
+)
 from tests.dialects.drawn import EXTRAS, GENERATION, bodies, parameters, versions
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "policy.md").read_text()
@@ -47,17 +56,22 @@ SYSTEM = {
 SENDS_SYSTEM = {
     CHAT: {"messages": [{"role": "system", "content": "Theirs."}]},
     RESPONSES: {"instructions": "Theirs."},
+    MESSAGES: {"system": [{"type": "text", "text": "Theirs."}]},
 }
-SYSTEM_NAME = {CHAT: "messages.system", RESPONSES: "instructions"}
+SYSTEM_NAME = {CHAT: "messages.system", RESPONSES: "instructions", MESSAGES: "system"}
 
 
 def system_of(dialect, fields):
     if dialect is RESPONSES:
         return fields.get("instructions")
+    if dialect is MESSAGES:
+        found = fields.get("system")
+        blocks = [] if isinstance(found, str | None) else [block["text"] for block in found]
+        return "\n\n".join(blocks) if blocks else found
     return next((m["content"] for m in fields["messages"] if m["role"] == "system"), None)
 
 
-@in_both_dialects
+@in_every_dialect
 @by_row("system", ("rule", "has", "sends", "out", "dropped"))
 def test_system_prompt_goes_out_as_the_page_says(dialect, rule, has, sends, out, dropped):
     content = version(system="Ours." if has == "yes" else "", policy={"system": rule})
@@ -75,11 +89,17 @@ def test_system_prompt_goes_out_as_the_page_says(dialect, rule, has, sends, out,
 
 # --- generation fields
 
+SCHEMA = {"type": "json_schema", "name": "answer", "schema": {"type": "object"}}
+
 
 def test_every_field_is_on_the_page_with_its_names_in_every_dialect():
-    tables = {CHAT.name: openai_chat.PARAMETERS, RESPONSES.name: openai_responses.PARAMETERS}
-    names = {d: {p.field: ", ".join(p.names) for p in table} for d, table in tables.items()}
+    names = {d.name: {p.field: ", ".join(p.names) for p in parameters(d)} for d in ALL}
     names[RESPONSES.name]["response_format"] = "text.format"
+    names[MESSAGES.name] |= {
+        "response_format": "output_config.format, output_format",
+        "tool_choice": "tool_choice",
+        "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
+    }
     fields = [field for field in Generation.model_fields if field != "extra"]
 
     assert rows("fields") == [
@@ -87,11 +107,15 @@ def test_every_field_is_on_the_page_with_its_names_in_every_dialect():
     ]
 
 
-@by_row("fields", ("field", "chat", "responses"))
-def test_a_field_goes_out_where_the_page_says_or_the_version_is_not_served(field, chat, responses):
-    content = version(generation={field: GENERATION[field][0] if field in GENERATION else 1})
+@by_row("fields", ("field", *(dialect.name.replace(".", "_") for dialect in ALL)))
+def test_a_field_goes_out_where_the_page_says_or_the_version_is_not_served(
+    field, openai_chat, openai_responses, anthropic_messages
+):
+    value = SCHEMA if field == "response_format" else GENERATION[field][0]
+    content = version(generation={field: value}, tools=[{"name": "search"}])
 
-    for dialect, names in ((CHAT, chat), (RESPONSES, responses)):
+    columns = (openai_chat, openai_responses, anthropic_messages)
+    for dialect, names in zip(ALL, columns, strict=True):
         if names == NONE:
             with pytest.raises(WrongDialect):
                 dialect.compile(content)
@@ -106,7 +130,7 @@ SENT = {"nothing": {}, "null": {"temperature": None}, "a value": {"temperature":
 VALUE = {"nothing": None, "the version's": 0.5, "the app's": 0.9}
 
 
-@in_both_dialects
+@in_every_dialect
 @by_row("generation", ("rule", "is_set", "sends", "out", "dropped", "listed"))
 def test_field_goes_out_as_the_page_says(dialect, rule, is_set, sends, out, dropped, listed):
     generation = {"temperature": 0.5} if is_set == "yes" else {}
@@ -129,6 +153,8 @@ def test_field_goes_out_as_the_page_says(dialect, rule, is_set, sends, out, drop
 
 def tool(dialect, name):
     definition = {"name": name, "parameters": {}}
+    if dialect is MESSAGES:
+        return {"name": name, "input_schema": {"type": "object"}}
     nested = dialect is CHAT
     return {"type": "function", **({"function": definition} if nested else definition)}
 
@@ -142,7 +168,7 @@ TOOLS = {
 SENDS_TOOL = {"tools": "mine", "one of the same name": "search"}
 
 
-@in_both_dialects
+@in_every_dialect
 @by_row("tools", ("rule", "has", "sends", "out", "dropped", "listed"))
 def test_tools_go_out_as_the_page_says(dialect, rule, has, sends, out, dropped, listed):
     content = version(tools=[{"name": "search"}] * (has == "yes"), policy={"tools": rule})
@@ -174,6 +200,7 @@ def test_fields_that_the_proxy_composes_are_on_the_page():
     own = {
         CHAT.name: {*openai_chat.OWN, "tools", "functions", "function_call"},
         RESPONSES.name: {*openai_responses.OWN, "tools"},
+        MESSAGES.name: {*anthropic_generation.OWN, "tools"},
     }
     named = {dialect: {row[1] for row in rows("own") if row[0] == dialect} for dialect in own}
 
@@ -197,7 +224,7 @@ def test_fields_of_delivery_are_on_the_page():
 
 def patterns(dialect):
     """Return patterns of the names that the page has for `dialect`; FIELD is any of the others."""
-    found = [row[0] for row in rows("dropped") if row[1] in ("both", dialect.name)]
+    found = [row[0] for row in rows("dropped") if row[1] == "all" or dialect.name in row[1]]
     return [re.compile(re.escape(name).replace("NAME", r"[\w-]+")) for name in found]
 
 
@@ -209,6 +236,7 @@ def busiest(dialect):
         generation={
             "temperature": 0.5,
             "tool_choice": "auto",
+            "parallel_tool_calls": False,
             "response_format": {"type": "text"},
             "extra": {dialect.name: {"reasoning_effort": "low"}},
         },
@@ -216,11 +244,19 @@ def busiest(dialect):
     theirs = {"temperature": 1, "tool_choice": "none", "reasoning_effort": "high"}
     tools = {"tools": [tool(dialect, "mine")], "functions": [{"name": "x"}], "function_call": "x"}
     item = {"role": "system", "content": "Theirs."}
-    said = {"messages": [item]} if dialect is CHAT else {"input": [item], "instructions": "Theirs."}
-    return content, {**said, **theirs, **tools, "text": {"format": {"type": "json_object"}}}
+    said = {
+        CHAT: {"messages": [item]},
+        RESPONSES: {"input": [item], "instructions": "Theirs."},
+        MESSAGES: {"messages": [item], "system": "Theirs."},
+    }
+    format_ = {"format": {"type": "json_object"}}
+    if dialect is MESSAGES:
+        theirs["tool_choice"] = {"type": "any", "disable_parallel_tool_use": True}
+        theirs |= {"output_config": format_, "output_format": format_["format"]}
+    return content, {**said[dialect], **theirs, **tools, "text": format_}
 
 
-@in_both_dialects
+@in_every_dialect
 def test_every_name_on_the_page_can_be_listed(dialect):
     content, body = busiest(dialect)
     policy = content.policy.model_copy(update={"tools": "extend"})
@@ -239,7 +275,7 @@ def test_every_name_on_the_page_can_be_listed(dialect):
     assert {"temperature", "reasoning_effort"} <= listed
 
 
-@in_both_dialects
+@in_every_dialect
 @settings(max_examples=60, deadline=None)
 @given(drawn=st.data())
 def test_nothing_is_listed_that_is_not_on_the_page(dialect, drawn):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from proxy import settings
 from proxy.dialects.registry import DEFAULT, DIALECTS
 from proxy.dialects.samples import sample, sample_fields
 from proxy.errors import RequestError, UnknownVariable, WrongDialect
@@ -15,6 +16,30 @@ def kinds(error):
     return [error, *(below for direct in error.__subclasses__() for below in kinds(direct))]
 
 
+def code_of(dialect, body):
+    """Return our code, where SDKs of the dialect look for one."""
+    error = body["error"]
+    return error["details"]["error_code"] if dialect.name == "anthropic.messages" else error["code"]
+
+
+def kinds_of(dialect, error):
+    """Return what the type of an error may be."""
+    if dialect.name != "anthropic.messages":
+        return ["invalid_request_error" if error.fault == "caller" else "proxy_error"]
+    return [_KINDS.get(error.status, "api_error" if error.status >= 500 else USUAL)]
+
+
+# Anthropic's types (wire.md, 6.1): SDKs tell kinds of errors by the status, people by the type.
+USUAL = "invalid_request_error"
+_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    504: "timeout_error",
+}
+
 in_every_dialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 
 
@@ -23,8 +48,37 @@ def test_dialects_are_found_by_name():
     assert DIALECTS[DEFAULT.name] is DEFAULT
 
 
-def test_no_two_dialects_share_a_path():
-    assert len({dialect.path for dialect in DIALECTS.values()}) == len(DIALECTS)
+ENDPOINTS = [one for dialect in DIALECTS.values() for one in (dialect, *dialect.others)]
+in_every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.path)
+
+
+def test_no_two_endpoints_share_a_path():
+    assert len({endpoint.path for endpoint in ENDPOINTS}) == len(ENDPOINTS)
+
+
+@in_every_endpoint
+def test_every_endpoint_belongs_to_a_dialect_and_serves_its_path(endpoint):
+    path = endpoint.path.encode()
+
+    assert DIALECTS[endpoint.dialect.name] is endpoint.dialect
+    assert endpoint.serves(path)
+    assert not endpoint.serves(path + b"/")
+    assert endpoint.upstream_path(path + b"?a=b", "some-model") == path
+
+
+def test_settings_know_every_dialect():
+    assert set(settings.DIALECTS) == set(DIALECTS)
+
+
+@in_every_dialect
+def test_a_list_of_models_names_each_and_its_version(dialect):
+    row = {"id": "recommender", "version": "recommender-v1-abcdef"}
+
+    listing = dialect.listed([row])
+
+    assert listing["data"] == [dialect.described(row)]
+    assert row.items() <= dialect.described(row).items()
+    assert dialect.listed([])["data"] == []
 
 
 @in_every_dialect
@@ -61,12 +115,10 @@ def test_there_is_no_sample_for_an_unknown_dialect():
 def test_every_error_has_the_shape_that_sdks_parse(dialect, error):
     body = json.loads(dialect.error_body(error(), "req_1"))
 
-    assert body["error"]["code"] == error.code
+    assert code_of(dialect, body) == error.code
     assert body["error"]["message"] == f"proxy: {error.text}"
-    assert body["error"]["type"] == (
-        "invalid_request_error" if error.fault == "caller" else "proxy_error"
-    )
-    assert body["error"]["request_id"] == "req_1"
+    assert body["error"]["type"] in kinds_of(dialect, error)
+    assert "req_1" in (body["error"].get("request_id"), body.get("request_id"))
 
 
 @in_every_dialect
@@ -76,7 +128,7 @@ def test_an_error_event_is_one_whole_event(dialect):
     assert event.endswith(b"\n\n")
     assert event.count(b"\n\n") == 1
     data = [line for line in event.split(b"\n") if line.startswith(b"data: ")]
-    assert json.loads(data[0][6:])["error"]["code"] == "wrong_dialect"
+    assert code_of(dialect, json.loads(data[0][6:])) == "wrong_dialect"
 
 
 @in_every_dialect

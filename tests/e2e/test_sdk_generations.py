@@ -1,47 +1,19 @@
 """Three generations of the openai SDK, each in an environment of its own, see the same proxy."""
 
 import asyncio
-import hashlib
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.e2e.environments import HERE, python_of
 from tests.e2e.models import SHOWN
 
-HERE = Path(__file__).parent / "sdk"
 GENERATIONS = ("openai-1.109.1", "openai-2.54.0")
-INSTALL_S = 120
-
-
-def python_of(repository: Path, generation: str) -> Path:
-    """Return an interpreter that has `generation` installed; made once for each lock file."""
-    lock = HERE / f"{generation}.txt"
-    key = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = repository / ".cache" / "sdk-venvs" / f"{generation}-{key}"
-    if not (folder / "complete").exists():
-        run(sys.executable, "-m", "venv", "--clear", folder)
-        pip = (folder / "bin" / "python", "-m", "pip", "--timeout=15", "--retries=1", "install")
-        run(*pip, "--only-binary", ":all:", "--require-hashes", "--requirement", lock)
-        (folder / "complete").touch()
-    return folder / "bin" / "python"
-
-
-def run(*command):
-    subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_S)
 
 
 @pytest.fixture(scope="module", params=GENERATIONS)
 def interpreter(request, repository):
-    try:
-        return python_of(repository, request.param)
-    except (subprocess.SubprocessError, OSError):
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"{request.param} could not be installed: no package index")
+    return python_of(repository, request.param)
 
 
 @pytest.fixture

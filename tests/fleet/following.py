@@ -14,9 +14,9 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
+from proxy.fleet.fitness import ALWAYS_FIT, Fit
 from proxy.fleet.follow import Follower
 from proxy.fleet.last_known_good import LastKnownGood
-from proxy.fleet.respond import Fit
 from proxy.observe.log_sink import LogSink
 from proxy.observe.logs import open_log
 from proxy.routing.address import parse_address
@@ -43,8 +43,8 @@ def from_the_future() -> str:
 
 
 def in_no_dialect() -> str:
-    """Return a content with a parameter that none of the dialects has."""
-    return text_of("hot", generation={"top_k": 40})
+    """Return a content with parameters that no dialect has all of."""
+    return text_of("hot", generation={"top_k": 40, "seed": 1})
 
 
 async def registered(store: Store, *systems: str, model: str = MODEL) -> list[VersionInfo]:
@@ -136,7 +136,7 @@ async def following(
     name: str = "web-1",
     place: str = "here",
     start: bool = True,
-    fit: Fit = lambda _: "",
+    fit: Fit = ALWAYS_FIT,
 ) -> AsyncIterator[Following]:
     """Follow `store` until the end of the block, saving to `directory`."""
     log = LogFile()

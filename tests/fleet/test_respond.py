@@ -1,11 +1,15 @@
 """What a proxy answers when a command asks the fleet, on each kind of store."""
 
 import asyncio
+import hashlib
 import itertools
+import json
 from contextlib import aclosing
 
 import pytest
 
+from proxy.dialects.registry import DIALECTS
+from proxy.fleet.fitness import ALWAYS_FIT, Fitness
 from proxy.fleet.held import Held
 from proxy.fleet.judge import Judge
 from proxy.fleet.respond import Respondent
@@ -16,11 +20,15 @@ from proxy.versions.question import (
     CONTENT,
     HOLDINGS,
     PREPARE,
+    PROBE,
     Give,
     Given,
     Holdings,
     Prepare,
     Prepared,
+    Probe,
+    Probed,
+    Sample,
     Wanted,
     answered,
     question,
@@ -33,6 +41,7 @@ from tests.fleet.following import (
     in_no_dialect,
     registered,
     registered_text,
+    text_of,
 )
 
 _IDS = itertools.count(1)
@@ -124,11 +133,136 @@ async def test_a_version_that_this_proxy_cannot_send_anywhere_is_rejected(
     place, store, infos, tmp_path
 ):
     own = place.open()
-    async with following(own, tmp_path / "kept", fit=lambda served: "unknown_vendor"):
-        rejected = await prepared(store, wanted(infos[1]))
+    unfit = Fitness("unknown_vendor", "vendor openai is not configured", ("it is late",))
+    async with following(own, tmp_path / "kept", fit=Eyes(unfit)):
+        body = await ask(store, PREPARE, Prepare((wanted(infos[1]),)))
     await own.close()
 
-    assert rejected == {infos[1].id: "unknown_vendor"}
+    id = infos[1].id
+    assert answered(body, Prepared) == Prepared(
+        {id: "unknown_vendor"}, {id: "vendor openai is not configured"}, {id: ("it is late",)}
+    )
+
+
+NOTHING = Fitness()
+
+
+class Eyes:
+    """Sees what it was told to see, and how long it was allowed to look."""
+
+    def __init__(self, seen=NOTHING, spoken=("openai.chat",)):
+        self.seen, self.spoken, self.limits = seen, spoken, []
+
+    async def fitness(self, served, limit_s):
+        self.limits.append(limit_s)
+        return self.seen
+
+    def dialects(self, served):
+        return self.spoken
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0.25, 0.25), (-1.0, 0.0), (3600.0, 2.0)])
+async def test_vendors_are_waited_for_as_long_as_was_asked_and_no_longer_than_is_sane(
+    place, store, infos, tmp_path, asked, given
+):
+    own, eyes = place.open(), Eyes()
+    async with following(own, tmp_path / "kept", fit=eyes):
+        await ask(store, PREPARE, Prepare((wanted(infos[1]),), asked))
+    await own.close()
+
+    assert eyes.limits == [given]
+
+
+def test_an_answer_of_an_older_release_is_read():
+    assert answered(b'{"rejected": {"a": "b"}}', Prepared) == Prepared({"a": "b"})
+
+
+# --- probes
+
+HELLO = Sample((("user", "Hello"),))
+
+
+async def probed(store, *samples, label="prod", dialect="", model=MODEL):
+    probe = Probe(model, label, samples or (HELLO,), dialect)
+    return answered(await ask(store, PROBE, probe), Probed)
+
+
+async def test_a_probe_says_which_version_would_answer_and_what_the_vendor_would_be_sent(
+    proxy, store, infos
+):
+    answer = await probed(store)
+
+    served = proxy.follower.snapshot.by_text[MODEL].served
+    bodies = {}
+    for name, dialect in DIALECTS.items():
+        said = "input" if name == "openai.responses" else "messages"
+        asked = {"model": MODEL, said: [{"role": "user", "content": "Hello"}]}
+        read = dialect.read(json.dumps(asked).encode(), depth=64)
+        body = b"".join(served.compiled(name).compose(read).body(b'"gpt-4o-2024-08-06"'))
+        bodies[name] = (hashlib.sha256(body).hexdigest(),)
+    assert (answer.version, answer.digest) == (infos[0].id, infos[0].digest)
+    assert {name: answer.bodies[name] for name in bodies} == bodies
+
+
+async def test_a_probe_follows_the_label(proxy, store, infos):
+    before = await probed(store)
+    await pin(store, infos[1])
+    await proxy.until_serving(infos[1])
+    after = await probed(store)
+    await pin(store, infos[0])
+    await proxy.until_serving(infos[0])
+
+    assert after.version == infos[1].id
+    assert set(after.bodies.values()).isdisjoint(before.bodies.values())
+    assert await probed(store) == before
+
+
+async def test_each_sample_has_a_body_of_its_own(proxy, store):
+    answer = await probed(store, HELLO, Sample((("user", "Bye"),)), HELLO)
+
+    first, second, third = answer.bodies["openai.chat"]
+    assert first == third != second
+
+
+async def test_a_probe_names_its_dialect_or_gets_what_the_vendor_speaks(
+    place, store, infos, tmp_path
+):
+    own = place.open()
+    async with following(own, tmp_path / "kept", fit=Eyes(spoken=("openai.responses",))):
+        assert list((await probed(store)).bodies) == ["openai.responses"]
+        assert list((await probed(store, dialect="openai.chat")).bodies) == ["openai.chat"]
+    await own.close()
+
+
+async def test_a_sample_that_cannot_be_composed_gets_a_code(proxy, store):
+    answer = await probed(store, dialect="nobody.speaks")
+
+    assert answer.bodies == {"nobody.speaks": ("error:wrong_dialect",)}
+
+
+@pytest.mark.parametrize(
+    ("model", "label", "code"),
+    [
+        ("nobody", "prod", "unknown_model"),
+        (MODEL, "staging", "unknown_version"),
+        (MODEL, "drill", "unknown_version"),
+    ],
+)
+async def test_a_probe_of_what_is_not_there_gets_a_code(proxy, store, model, label, code):
+    assert await probed(store, model=model, label=label) == Probed(error=code)
+
+
+async def test_variables_are_filled_as_far_as_a_version_has_them(proxy, store):
+    text = text_of("In {{shop}}, {{tone}}.", variables={"shop": {"required": True}, "tone": {}})
+    info = await registered_text(store, text)
+    await pin(store, info)
+    await proxy.until_serving(info)
+
+    own = await probed(store, Sample(HELLO.messages, {"shop": "shop", "colour": "red"}))
+    other = await probed(store, Sample(HELLO.messages, {"shop": "Alpine"}))
+
+    assert own == await probed(store)
+    assert own.bodies["openai.chat"] != other.bodies["openai.chat"]
 
 
 async def test_a_proxy_says_what_it_serves_and_holds(proxy, store, infos):
@@ -214,7 +348,7 @@ def _respondent(store):
         judge=Judge(held, lambda: 0.0),
         held=held,
         snapshot=Snapshot,
-        fit=lambda _: "",
+        fit=ALWAYS_FIT,
     )
 
 

@@ -60,9 +60,10 @@ async def answer_to(shared, raw):
         [("Authorization", f"BEARER  {WEB}")],
         [("X-Api-Key", WEB)],
         [("Api-Key", WEB)],
+        [("X-Goog-Api-Key", WEB)],
         [("Authorization", "Basic abc"), ("X-Api-Key", WEB)],
     ],
-    ids=range(6),
+    ids=range(7),
 )
 async def test_app_with_its_token_is_served(shared, headers):
     answer = await answer_to(shared, asking(headers=headers))

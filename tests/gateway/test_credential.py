@@ -11,6 +11,8 @@ from proxy.gateway.credential import (
     REREAD_S,
     FileCredential,
     FixedCredential,
+    auth_of,
+    credential_of,
     find_credential,
     unusable,
 )
@@ -121,7 +123,7 @@ async def test_vendor_table_shows_no_key(tmp_path):
 
     vendors = open_vendors(settings, {KEY_VARIABLE: CANARY}, *parts)
 
-    route = vendors.route("openai")
+    route = vendors.route("openai", "openai.chat")
     assert route.credential.line(0) == LINE
     assert CANARY not in f"{vendors!r} {route!r} {route.pool!r} {vars(vendors)} {settings!r}"
 
@@ -166,3 +168,37 @@ def test_a_key_that_was_not_there_before_is_not_waited_for():
 
 def test_the_app_s_own_credential_is_always_there():
     assert list(unusable(vendors(), {}, {})) == []
+
+
+LINES = {
+    "bearer": LINE,
+    "x-api-key": f"x-api-key: {CANARY}\r\n".encode(),
+    "x-goog-api-key": f"x-goog-api-key: {CANARY}\r\n".encode(),
+    "api-key": f"api-key: {CANARY}\r\n".encode(),
+}
+
+
+@pytest.mark.parametrize("auth", LINES)
+def test_key_is_sent_as_the_vendor_wants_it(auth, key_file):
+    entry = {"base_url": "https://vendor.test", "auth": auth}
+    from_file = Vendor(**entry, api_key_file=key_file)
+    from_env = Vendor(**entry, api_key_env=KEY_VARIABLE)
+
+    for vendor in (from_file, from_env):
+        assert credential_of(vendor, {KEY_VARIABLE: CANARY}).line(0) == LINES[auth]
+
+
+@pytest.mark.parametrize(
+    ("dialects", "auth", "wanted"),
+    [
+        (["openai.chat", "openai.responses"], None, "bearer"),
+        (["anthropic.messages"], None, "x-api-key"),
+        (["openai.chat", "anthropic.messages"], None, "bearer"),
+        (["anthropic.messages"], "bearer", "bearer"),
+        (["openai.chat"], "api-key", "api-key"),
+    ],
+)
+def test_how_a_vendor_wants_its_key_is_known_by_its_dialects(dialects, auth, wanted):
+    vendor = Vendor(base_url="https://vendor.test", dialects=dialects, auth=auth)
+
+    assert auth_of(vendor) == wanted

@@ -2,6 +2,8 @@
 
 import pytest
 
+from proxy.dialects.anthropic_messages import AnthropicMessages
+from proxy.dialects.openai_chat import OpenAIChat
 from proxy.gateway import headers
 from tests.harness import CANARY
 from tests.http.scene import ANSWER, ASK_STREAM, BODY, STREAMS, refused
@@ -236,7 +238,12 @@ async def test_answer_without_a_byte_is_an_answer(scene):
 
 def test_head_for_a_vendor_is_built_from_nothing_that_was_not_looked_at():
     lines = headers.upstream_head(
-        b"/v1/x", b"vendor.test", [(b"accept", b"a"), (b"cookie", b"b")], (), b"key: c\r\n", 7
+        b"/v1/x",
+        b"vendor.test",
+        [(b"accept", b"a"), (b"cookie", b"b")],
+        OpenAIChat(),
+        b"key: c\r\n",
+        7,
     )
 
     assert lines == (
@@ -257,3 +264,49 @@ def test_head_for_a_vendor_is_built_from_nothing_that_was_not_looked_at():
 )
 def test_coding_is_offered_by_its_whole_name(coding, offered, expected):
     assert headers.is_offered(coding, offered) is expected
+
+
+def sent_head(dialect, *fields, credential=b"key: c\r\n"):
+    return headers.upstream_head(b"/v1/x", b"vendor.test", list(fields), dialect, credential, 0)
+
+
+def test_what_a_vendor_must_have_is_added_where_the_app_sent_none():
+    assert b"anthropic-version: 2023-06-01\r\n" in sent_head(AnthropicMessages())
+    own = sent_head(AnthropicMessages(), (b"anthropic-version", b"2026-10-21"))
+    assert own.count(b"anthropic-version") == 1
+    assert b"anthropic-version: 2026-10-21\r\n" in own
+    assert b"anthropic" not in sent_head(OpenAIChat(), (b"anthropic-version", b"2026-10-21"))
+
+
+KEYS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
+
+
+@pytest.mark.parametrize("name", [*KEYS, b"anthropic-workspace-id"])
+@pytest.mark.parametrize("dialect", [OpenAIChat(), AnthropicMessages()], ids=lambda one: one.name)
+def test_the_apps_own_key_passes_where_the_operator_has_none(dialect, name):
+    assert b"%b: mine\r\n" % name in sent_head(dialect, (name, b"mine"), credential=None)
+    assert b"mine" not in sent_head(dialect, (name, b"mine"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "out"),
+    [
+        ([], b"a,b"),
+        ([b"c"], b"c,a,b"),
+        ([b" b , c,"], b"b,c,a"),
+        ([b"c", b"d"], b"c,d,a,b"),
+        ([b""], b"a,b"),
+    ],
+)
+def test_a_versions_list_is_added_to_the_apps(sent, out):
+    given = [(b"accept", b"x"), *((b"anthropic-beta", value) for value in sent)]
+
+    merged = headers.with_lists(given, ((b"anthropic-beta", b"a,b"),))
+
+    assert merged == [(b"accept", b"x"), (b"anthropic-beta", out)]
+
+
+def test_without_a_list_of_the_versions_headers_stay_as_they_are():
+    given = [(b"anthropic-beta", b"b"), (b"anthropic-beta", b"a")]
+
+    assert headers.with_lists(given, ()) is given

@@ -83,3 +83,19 @@ async def test_they_go_to_the_first_vendor_that_speaks_the_dialect(tmp_path):
 
         assert answer.header("x-proxy-upstream") == "second/gpt-4o;attempt=1"
         assert len(chat.requests) == 1
+
+
+async def test_they_keep_the_shape_and_the_path_of_their_dialect(tmp_path):
+    vendors = {"openai": {}, "claude": {"dialects": ["anthropic.messages"]}}
+    path = "/v1/messages/count_tokens?beta=true"
+    async with ScriptedVendor(ANSWERS) as claude:
+        vendors["claude"]["base_url"] = claude.url
+        async with scene_of(tmp_path, overrides={**PASSING, "vendors": vendors}) as scene:
+            body = {"model": "claude-x", "messages": BODY["messages"]}
+            answer = await scene.ask(request(body, path=path))
+            (sent,) = claude.requests
+
+    assert answer.header("x-proxy-upstream") == "claude/claude-x;attempt=1"
+    assert sent.line == f"POST {path} HTTP/1.1"
+    assert json.loads(sent.body) == body
+    assert sent.header("anthropic-version") == "2023-06-01"

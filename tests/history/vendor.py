@@ -58,6 +58,9 @@ class MirrorVendor:
                 await self._answer(request, writer)
 
     async def _answer(self, request: Received, writer: asyncio.StreamWriter) -> None:
+        if not request.body:  # a proxy asks which models there are
+            writer.write(whole(b"", status=404))
+            return
         body = json.loads(request.body)
         text = json.dumps(seen(body))
         if not body.get("stream"):

@@ -65,6 +65,28 @@ async def test_responses_path_speaks_its_own_dialect(vendor):
     assert answer.json["object"] == "response"
 
 
+async def test_messages_paths_speak_their_own_dialect(vendor):
+    version = [("anthropic-version", "2023-06-01")]
+    asked = {**BODY, "max_tokens": 7}
+
+    answer = await ask(vendor, asked, path="/v1/messages", headers=version)
+    counted = await ask(vendor, BODY, path="/v1/messages/count_tokens", headers=version)
+    refused = await ask(vendor, BODY, path="/v1/messages", headers=version)
+
+    assert (answer.json["type"], answer.header("request-id")[:7]) == ("message", "req_sim")
+    assert counted.json == {"input_tokens": 1}
+    assert (refused.status, refused.json["type"]) == (400, "error")
+
+
+async def test_models_are_listed_as_the_caller_reads_them(vendor):
+    version = [("anthropic-version", "2023-06-01")]
+
+    answer = await ask(vendor, b"", path="/v1/models", method="GET", headers=version)
+
+    assert answer.json["has_more"] is False
+    assert {row["type"] for row in answer.json["data"]} == {"model"}
+
+
 async def test_models_are_listed_with_those_that_were_added():
     async with SimulatedVendor(models=["house-model"]) as vendor:
         answer = await ask(vendor, b"", path="/v1/models", method="GET")

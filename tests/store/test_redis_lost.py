@@ -254,12 +254,11 @@ async def test_a_conflict_costs_no_connection(server, store):
 
 
 async def test_a_connection_error_of_the_kernel_is_not_silence(server):
-    """A read with redis-py's own timeout would take ETIMEDOUT for "nothing came"."""
     wires = []
     plain = source(server.url)
 
-    def make():
-        wires.append(plain.make())
+    async def make():
+        wires.append(await plain.make())
         return wires[-1]
 
     store = RedisStore(Source(make, "here"), deadline_s=5.0)
@@ -267,7 +266,7 @@ async def test_a_connection_error_of_the_kernel_is_not_silence(server):
     server.freeze()
     call = asyncio.ensure_future(store.models())
     await asyncio.sleep(0.05)
-    wires[0]._writer.transport._force_close(OSError(errno.ETIMEDOUT, "timed out"))
+    wires[0]._transport._force_close(OSError(errno.ETIMEDOUT, "timed out"))
 
     with pytest.raises(StoreUnavailable):
         await asyncio.wait_for(call, 1)

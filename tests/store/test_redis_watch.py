@@ -130,6 +130,14 @@ async def test_a_busy_event_loop_is_not_taken_for_a_dead_server(server, store):
         await anext(pins)
 
 
+async def test_who_is_busy_with_the_last_pins_is_not_told_that_the_store_fell_silent(server, store):
+    async with watching(server.url, poll_s=0.01) as pins:
+        await anext(pins)
+        await asyncio.sleep(0.2)  # many polls long
+        await anext(pins)
+        await anext(pins)
+
+
 async def test_a_killed_server_is_noticed_at_once(server, store):
     async with watching(server.url, poll_s=60) as pins:
         await anext(pins)
@@ -153,17 +161,16 @@ async def test_a_connection_that_was_killed_is_noticed_at_once(server, store):
 
 
 async def test_a_dead_socket_ends_the_watch_and_does_not_spin(server):
-    """redis-py's own PubSub takes the kernel's ETIMEDOUT for "no message", over and over."""
     wires = []
 
-    def make():
-        wires.append(source(server.url).make())
+    async def make():
+        wires.append(await source(server.url).make())
         return wires[-1]
 
     async with aclosing(watch(make, KEYS, ())) as pins:
         await anext(pins)
         ticks = asyncio.ensure_future(_ticks(0.2))
-        wires[0]._writer.transport._force_close(OSError(errno.ETIMEDOUT, "timed out"))
+        wires[0]._transport._force_close(OSError(errno.ETIMEDOUT, "timed out"))
 
         assert await lost(pins) < 1
 

@@ -3,8 +3,9 @@ of the release before."""
 
 import pytest
 
-from proxy.store import sqlite_fleet, sqlite_tables
+from proxy.store import sqlite_fleet
 from proxy.store.sqlite_file import Schema, SqliteFile
+from proxy.store.sqlite_schema import SCHEMA
 from proxy.versions.record import Member, Question
 from tests.contracts.places import MODEL, change, order, registered
 from tests.store.story import by_hand
@@ -117,7 +118,7 @@ async def test_an_answer_wakes_no_watcher(store, path):
 
 async def test_a_store_of_the_release_before_goes_on(path, leases, opened):
     """Its file has the tables of the first migration, and what it kept."""
-    for file, schema in ((path, sqlite_tables.SCHEMA), (leases, sqlite_fleet.LEASES)):
+    for file, schema in ((path, SCHEMA), (leases, sqlite_fleet.LEASES)):
         first = SqliteFile(file, Schema(schema.application_id, schema.migrations[:1]))
         await first.read(lambda connection: None)
         await first.close()

@@ -1,11 +1,13 @@
 import tempfile
 
 import pytest
+from redis.crc import key_slot
 
 from proxy.errors import InvalidArgument
 from proxy.store import redis_url
 from proxy.store.redis import RedisStore
-from proxy.store.redis_tls import TlsConnection
+from proxy.store.redis_keys import Keys
+from proxy.store.redis_login import Password
 from proxy.store.sqlite import SqliteStore
 from proxy.store.url import open_store
 from tests.contracts.places import new, operation
@@ -97,9 +99,9 @@ def test_a_namespace_that_is_no_hash_tag_is_refused(namespace):
 
 
 def test_passwords_are_unquoted():
-    wire = redis_url.source("redis://ada:p%40s%2Fs@host").make()
+    dial = redis_url.source("redis://ada:p%40s%2Fs@host").make
 
-    assert (wire.username, wire.password) == ("ada", "p@s/s")
+    assert dial.login == Password("ada", "p@s/s")
 
 
 URLS = (
@@ -115,19 +117,16 @@ URLS = (
 )
 
 
-def test_no_connection_retries_or_times_out_by_itself():
-    for url in URLS:
-        wire = redis_url.source(url).make()
-
-        assert wire.retry.get_retries() == 0
-        assert wire.socket_timeout is None
-
-
 @pytest.mark.parametrize("url", URLS)
 def test_a_url_that_asks_for_tls_gets_nothing_else(url):
-    wire = redis_url.source(url).make()
+    dial = redis_url.source(url).make
 
-    assert isinstance(wire, TlsConnection) == ("rediss" in url or "ssl" in url)
+    assert (dial.tls is not None) == ("rediss" in url or "ssl" in url)
+
+
+@pytest.mark.parametrize("namespace", ["proxy", "team:a"])
+def test_a_cluster_is_asked_for_the_slot_that_has_the_keys(namespace):
+    assert redis_url.slot_of(namespace) == key_slot(Keys(namespace).epoch.encode())
 
 
 # --- real connections -----------------------------------------------------------------------

@@ -45,6 +45,14 @@ class Recording:
         return found
 
     @property
+    def family(self) -> str:
+        """Whose API it is."""
+        return "anthropic" if self.path.startswith("/v1/messages") else "openai"
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+    @property
     def model(self) -> str | None:
         """What the app calls the model; the last one where it says so twice."""
         return self.json.get("model")

@@ -58,8 +58,10 @@ def test_chunked_request_is_replayed_in_chunks():
     assert received.framed != received.body
 
 
-def test_there_are_recordings_of_both_dialects_and_of_aborts():
+def test_there_are_recordings_of_every_dialect_and_of_aborts():
     found = list(recordings())
 
-    assert {one.path for one in found} == {"/v1/chat/completions", "/v1/responses"}
-    assert any(one.aborted for one in found)
+    assert {one.path for one in found} == {
+        *("/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens")
+    }
+    assert {one.family for one in found if one.aborted} == {"openai", "anthropic"}

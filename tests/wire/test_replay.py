@@ -4,8 +4,11 @@ Two versions: a thin one that sets nothing but the vendor's model and keeps the 
 and a full one that sets all it can. The vendor is a raw socket that says the recorded bytes.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,7 +18,8 @@ from hypothesis import strategies as st
 from tests.harness import Proxy, running_proxy
 from tests.raw_client import RawAnswer, raw_app
 from tests.vendor_script import LAST_CHUNK, Received, Say, ScriptedVendor, Step, chunk, stream_head
-from tests.wire.injection import FULL_FILES, THIN_FILES, differences, full, thin
+from tests.wire import injection, injection_anthropic
+from tests.wire.injection import differences
 from tests.wire.recordings import Recording, recording, recordings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -23,8 +27,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ALL = list(recordings())
 
 # Read by SDKs, so they must come back as the vendor wrote them.
-KEPT = ("content-type", "x-request-id", "retry-after", "retry-after-ms", "x-should-retry")
-KEPT_PREFIXES = ("x-ratelimit-", "openai-")
+KEPT = (
+    *("content-type", "x-request-id", "request-id", "retry-after", "retry-after-ms"),
+    "x-should-retry",
+)
+KEPT_PREFIXES = ("x-ratelimit-", "openai-", "anthropic-")
+
+# Spoken by apps of some dialects only, and for the vendor to read.
+PASSED_ON = ("anthropic-version", "x-stainless-helper", "x-stainless-retry-count", "openai-beta")
 
 # About the vendor's host or connection, which the app does not talk to.
 NOT_KEPT = {"strict-transport-security", "alt-svc", "set-cookie", "server", "via"}
@@ -37,7 +47,13 @@ PROMPT = "pmpt_68f0000000000000000000000000000000000000000000"
 PROMPT_MODEL, PROMPT_VERSION = "order-answers", 2
 PROMPT_VARIABLE = "[variables.order]\nrequired = true\n"
 
-VERSIONS = {"thin": (THIN_FILES, thin), "full": (FULL_FILES, full)}
+VERSIONS = {
+    "openai-thin": (injection.THIN_FILES, injection.thin),
+    "openai-full": (injection.FULL_FILES, injection.full),
+    "anthropic-thin": (injection_anthropic.THIN_FILES, injection_anthropic.thin),
+    "anthropic-full": (injection_anthropic.FULL_FILES, injection_anthropic.full),
+}
+VENDORS = {"openai": {}, "anthropic": {"dialects": ["anthropic.messages"]}}
 
 # The proxy answers these itself: the vendor refused the proxy's own key, or pointed elsewhere.
 INSTEAD = {401: "upstream_auth", 403: "upstream_auth", 307: "upstream_protocol"}
@@ -51,7 +67,14 @@ ABORTED = [found for found in PASSED if found.aborted]
 
 
 def by_name(found: list[Recording]):
-    return pytest.mark.parametrize("found", found, ids=lambda one: one.name)
+    """Play each recording to both versions of its family."""
+    played = [
+        pytest.param(kind, one, id=f"{kind}-{one.name}")
+        for kind in VERSIONS
+        for one in found
+        if kind.startswith(one.family)
+    ]
+    return pytest.mark.parametrize(("stage", "found"), played, indirect=["stage"])
 
 
 @dataclass
@@ -80,17 +103,37 @@ class Stage:
         return received, answer
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=VERSIONS)
-async def stage(request, tmp_path_factory):
-    files, _ = VERSIONS[request.param]
-    overrides = {"models": {"prompts": {PROMPT: PROMPT_MODEL}}}
+@asynccontextmanager
+async def staged(kind: str, directory: Path) -> AsyncIterator[Stage]:
+    files, _ = VERSIONS[kind]
     async with ScriptedVendor() as vendor:
-        directory = tmp_path_factory.mktemp(request.param)
+        vendors = {name: {"base_url": vendor.url, **entry} for name, entry in VENDORS.items()}
+        overrides = {"models": {"prompts": {PROMPT: PROMPT_MODEL}}, "vendors": vendors}
         models = dict.fromkeys((*ALIASES, PROMPT_MODEL), files)
         async with running_proxy(directory, vendor.url, models, overrides) as proxy:
             with_variable = {"version.toml": files["version.toml"] + PROMPT_VARIABLE}
             await proxy.register(PROMPT_MODEL, {**files, **with_variable})
-            yield Stage(request.param, proxy, vendor)
+            yield Stage(kind, proxy, vendor)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stages(tmp_path_factory):
+    """Give each kind its stage when it is first asked for."""
+    opened: dict[str, Stage] = {}
+    async with AsyncExitStack() as stack:
+
+        async def open_stage(kind: str) -> Stage:
+            if kind not in opened:
+                directory = tmp_path_factory.mktemp(kind)
+                opened[kind] = await stack.enter_async_context(staged(kind, directory))
+            return opened[kind]
+
+        yield open_stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(request, stages):
+    return await stages(request.param)
 
 
 @by_name(SERVED)
@@ -107,8 +150,24 @@ async def test_vendor_is_called_under_its_own_path_with_its_own_key(stage, found
     received, _ = await stage.replay(found)
 
     assert received.line.split("?")[0].split(" ")[:2] == ["POST", found.path]
-    assert received.header("authorization") == f"Bearer {stage.proxy.vendor_key}"
+    keys = {"authorization": f"Bearer {stage.proxy.vendor_key}", "x-api-key": None}
+    if found.family == "anthropic":
+        keys = {"authorization": None, "x-api-key": stage.proxy.vendor_key}
+    assert {name: received.header(name) for name in keys} == keys
     assert received.header("host") == stage.vendor.url.removeprefix("http://")
+
+
+@by_name(SERVED)
+async def test_vendor_is_told_what_the_app_speaks(stage, found):
+    received, _ = await stage.replay(found)
+
+    assert {name: received.header(name) for name in PASSED_ON} == {
+        name: found.header(name) for name in PASSED_ON
+    }
+    betas = [found.header("anthropic-beta")]
+    if stage.kind == "anthropic-full":
+        betas.append(injection_anthropic.BETA)
+    assert received.header("anthropic-beta") == (",".join(filter(None, betas)) or None)
 
 
 @by_name(WHOLE)
@@ -158,7 +217,9 @@ async def test_vendors_refusal_of_the_proxy_itself_is_not_passed_on(stage, found
     _, answer = await stage.replay(found)
 
     assert (answer.status, answer.header("x-proxy-error")) == (502, INSTEAD[found.status])
-    assert answer.json["error"]["code"] == INSTEAD[found.status]
+    error = answer.json["error"]
+    code = error["details"]["error_code"] if found.family == "anthropic" else error["code"]
+    assert code == INSTEAD[found.status]
 
 
 @by_name(COMPRESSED)
@@ -173,20 +234,26 @@ async def test_compressed_request_is_refused_before_the_vendor_is_called(stage, 
     assert len(stage.vendor.requests) == before
 
 
-TORN = recording("openai-chat-stream-split-utf8")
+TORN = {
+    "openai-thin": recording("openai-chat-stream-split-utf8"),
+    "anthropic-full": recording("anthropic-stream-crlf-split"),
+}
 
 
+@pytest.mark.parametrize("stage", TORN, indirect=True)
 @settings(
     max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(cuts=st.lists(st.integers(0, len(TORN.answer)), max_size=12))
-async def test_stream_does_not_depend_on_how_it_was_cut(stage, cuts):
-    edges = [0, *sorted(set(cuts)), len(TORN.answer)]
-    pieces = [TORN.answer[a:b] for a, b in pairwise(edges) if a < b]
+@given(shares=st.lists(st.floats(0, 1), max_size=12))
+async def test_stream_does_not_depend_on_how_it_was_cut(stage, shares):
+    torn = TORN[stage.kind]
+    cuts = {int(share * len(torn.answer)) for share in shares}
+    edges = [0, *sorted(cuts), len(torn.answer)]
+    pieces = [torn.answer[a:b] for a, b in pairwise(edges) if a < b]
     script = [Say(stream_head()), *(Say(chunk(piece)) for piece in pieces), Say(LAST_CHUNK)]
 
-    _, answer = await stage.play(TORN, script)
+    _, answer = await stage.play(torn, script)
 
-    assert (answer.body, answer.ending) == (TORN.answer, "tidy")
+    assert (answer.body, answer.ending) == (torn.answer, "tidy")

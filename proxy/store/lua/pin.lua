@@ -1,13 +1,15 @@
 -- Carry out all changes of an order or none. The rules are those of proxy/store/rules.py.
--- KEYS: 1 op  2 epoch  3 pinned, then six for each model: versions meta held revoked frozen
---       history, then the pin of each change
+-- KEYS: 1 op  2 epoch  3 pinned, then nine for each model: versions meta held revoked frozen
+--       history gate verdicts unratified, then the pin of each change
 -- ARGV: 1 the order as JSON  2 seconds to keep op  3 channel
 -- The order: scope operation by reason known floor models changes; a change: of (which model)
 -- model label id number digest kind expect ('' is nothing) revoke restore force
 local order = cjson.decode(ARGV[1])
 local kinds = {'string', 'string', 'set'}
+local of_model =
+  {'hash', 'hash', 'set', 'hash', 'string', 'stream', 'string', 'hash', 'hash'}
 for _ = 1, order.models do
-  for _, kind in ipairs({'hash', 'hash', 'set', 'hash', 'string', 'stream'}) do
+  for _, kind in ipairs(of_model) do
     kinds[#kinds + 1] = kind
   end
 end
@@ -24,12 +26,12 @@ if before then
 end
 
 local function key_of(change, offset)
-  return KEYS[3 + 6 * (change.of - 1) + offset]
+  return KEYS[3 + #of_model * (change.of - 1) + offset]
 end
 
 local epoch = math.max(epoch_of(redis.call('GET', KEYS[2])), epoch_of(order.known))
 for i, change in ipairs(order.changes) do
-  change.pin = KEYS[3 + 6 * order.models + i]
+  change.pin = KEYS[3 + #of_model * order.models + i]
   local text = redis.call('GET', change.pin)
   change.current = text and read_pin(text, change.model) or nil
   change.unreadable = text and not change.current
@@ -65,22 +67,49 @@ for i, change in ipairs(order.changes) do
   if not is_held or floor > epoch then
     moving[#moving + 1] = change
   end
-  if not (is_held or change.kind == 'repair') then
+  if not (is_held or change.kind == 'repair' or change.label == 'drill') then
     change.index = i
     change.revoked = redis.call('HEXISTS', key_of(change, 4), change.id) == 1
     guarded[#guarded + 1] = change
   end
 end
 for _, change in ipairs(guarded) do
-  local held = redis.call('SISMEMBER', key_of(change, 3), change.label .. ':' .. change.number) == 1
+  change.place = change.label .. ':' .. change.id
+  change.held = redis.call('SISMEMBER', key_of(change, 3), change.label .. ':' .. change.number) == 1
+  change.goes_back = change.kind == 'rollback' or change.kind == 'undo'
+  local accepted = change.goes_back or redis.call('HEXISTS', key_of(change, 9), change.place) == 0
+  change.backward = change.held and accepted and not change.revoked
   local frozen = redis.call('EXISTS', key_of(change, 5)) == 1
-  if frozen and not change.force and not (held and not change.revoked) then
+  if frozen and not change.force and not change.backward then
     return {'FROZEN', change.index}
   end
 end
 for _, change in ipairs(guarded) do
   if change.revoked and not (change.force or change.restore) then
     return {'REVOKED', change.index}
+  end
+end
+
+-- The result that a current verdict points to; nil if there is no such verdict.
+local function proof(change, gate)
+  local stored = redis.call('HGET', key_of(change, 8), change.digest)
+  local verdict = stored and object_in(string.match(stored, '^%d+|(.*)$') or '')
+  local baseline = change.current and change.current.digest or ''
+  if verdict and gate.key and verdict.gate == gate.key and verdict.suite == gate.gate.suite
+    and (verdict.baseline or '') == baseline then
+    return verdict.result
+  end
+end
+
+for _, change in ipairs(guarded) do
+  local free = change.backward or (change.goes_back and change.held)
+  local gate = change.label == 'prod' and not change.force and not free
+    and gate_in(redis.call('GET', key_of(change, 7)))
+  if gate then
+    change.verdict = proof(change, gate)
+    if not change.verdict then
+      return {'UNPROVEN', change.index}
+    end
   end
 end
 if #moving > 0 then
@@ -122,7 +151,13 @@ for _, change in ipairs(moving) do
     forced = change.force and '1' or nil,
     revoked = revoked,
     restored = restored,
+    verdict = change.verdict,
   })
+  if change.index and change.force then
+    redis.call('HSET', key_of(change, 9), change.place, new_epoch)
+  elseif change.index and not change.goes_back then
+    redis.call('HDEL', key_of(change, 9), change.place)
+  end
   change.moved = true
 end
 

@@ -59,6 +59,24 @@ local function read_pin(text, model)
   return {epoch = count, id = id, digest = 'sha256:' .. hex, operation = operation}
 end
 
+-- What JSON says; nil if it is none, or no object.
+local function object_in(text)
+  local readable, value = pcall(cjson.decode, text)
+  return readable and type(value) == 'table' and value or nil
+end
+
+-- The gate in force; nil if there is none. One that cannot be read lets nothing through.
+local function gate_in(stored)
+  if not stored then
+    return nil
+  end
+  local found = object_in(stored)
+  if found and type(found.gate) == 'table' then
+    return found
+  end
+  return {gate = {}}
+end
+
 local function now_ms()
   local now = redis.call('TIME')
   return whole(now[1] * 1000 + math.floor(now[2] / 1000))

@@ -1,8 +1,10 @@
 -- Write a pin that was set by hand into the history, if its label still holds it.
--- KEYS: 1 op  2 epoch  3 pinned  4 pin  5 versions  6 meta  7 held  8 history
+-- KEYS: 1 op  2 epoch  3 pinned  4 pin  5 versions  6 meta  7 held  8 history  9 gate
+--       10 unratified
 -- ARGV: 1 scope  2 model  3 the version's number  4 the event as JSON  5 kinds of pins as JSON
 --       6 how many events are looked through  7 seconds to keep op  8 channel
-local bad = foreign({'string', 'string', 'set', 'string', 'hash', 'hash', 'set', 'stream'})
+local kinds = {'string', 'string', 'set', 'string', 'hash', 'hash', 'set', 'stream', 'string', 'hash'}
+local bad = foreign(kinds)
 if bad then
   return bad
 end
@@ -54,6 +56,9 @@ if epoch_of(redis.call('GET', KEYS[2])) < epoch then
 end
 redis.call('SADD', KEYS[3], model .. ':' .. event.label)
 redis.call('SADD', KEYS[7], event.label .. ':' .. number)
+if event.label == 'prod' and redis.call('EXISTS', KEYS[9]) == 1 then
+  redis.call('HSET', KEYS[10], event.label .. ':' .. event.version, event.epoch)
+end
 redis.call('SET', KEYS[1], result, 'EX', ARGV[7])
 append(KEYS[8], event)
 redis.call('PUBLISH', ARGV[8], event.epoch)

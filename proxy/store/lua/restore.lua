@@ -14,8 +14,7 @@ local model, number, digest, content = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local id = cjson.decode(ARGV[6]).id
 
 local function decoded(text)
-  local readable, value = pcall(cjson.decode, text)
-  return readable and type(value) == 'table' and value or {}
+  return object_in(text) or {}
 end
 
 local stored, meta = redis.call('HGET', KEYS[3], number), redis.call('HGET', KEYS[4], number)

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# On a pull request: are the files valid, what would change against prod, how good is it? Writes
+# Markdown to the file that is named, and fails if a version would not pass its gate.
+# Changes nothing in the store, but for results of evals, which belong to the content.
+set -euo pipefail
+summary=${1:?the file to write the summary to}
+failed=0
+
+{
+    echo "## Versions"
+    echo
+    proxyctl register --all --dry-run --markdown
+} >"$summary" || failed=1
+
+for folder in config/models/*/; do
+    name=$(basename "$folder")
+    {
+        echo
+        echo "### $name"
+        echo
+    } >>"$summary"
+    # A model that has nothing in prod yet has nothing to be compared with.
+    proxyctl diff "$name" prod files --markdown >>"$summary" 2>/dev/null ||
+        echo "prod holds nothing to compare with" >>"$summary"
+    if [[ -f $folder/evals.toml ]]; then
+        echo >>"$summary"
+        proxyctl eval "$name" files --check --markdown >>"$summary" || failed=1
+    fi
+done
+exit "$failed"

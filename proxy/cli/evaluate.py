@@ -1,0 +1,169 @@
+"""`proxyctl eval`: how good is this version?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from hashlib import sha256
+
+import click
+
+from proxy.cli.command import Call, Verb
+from proxy.cli.eval_bar import watch
+from proxy.cli.eval_options import TOKEN_VARIABLE, Where, paced, placed
+from proxy.cli.eval_page import page
+from proxy.cli.eval_proxy import OwnProxy
+from proxy.cli.options import acting
+from proxy.cli.page import DONE, REFUSED, Answer
+from proxy.cli.printing import print_warnings
+from proxy.cli.simulation import with_simulated
+from proxy.control.act import Act
+from proxy.control.catalog import FILES
+from proxy.control.eval_ask import Place
+from proxy.control.eval_dialects import dialect_of
+from proxy.control.eval_run import Pace
+from proxy.control.eval_subject import Subject, require_registered, subject
+from proxy.control.evaluate import EvalReport, Opened, Way, evaluate
+from proxy.control.suite_files import read_suite
+from proxy.errors import EvalRefused, InvalidFiles, Problem
+from proxy.settings import Settings
+from proxy.store.base import Store
+
+HELP = f"""\
+Ask a version every question in config/models/NAME/evals.toml, score the answers
+and keep the result with the version.
+
+Without VERSION, or with `files`, it is what the folder holds now, registered
+or not: a result is kept for the content, and the number may come later. It goes
+the way of production: a proxy of its own is started for the run, with the
+vendors and keys of the settings, and logs as app eval (--log). With --proxy,
+one that runs is asked for NAME@vN, with the token of an app that may ask for
+versions (--token-file, {TOKEN_VARIABLE}).
+
+A run that was broken off goes on where it was; --fresh begins anew. If the gate
+compares with prod and the version there has no result yet, it is evaluated too.
+The gate follows the files as register has it. --check says by the exit status
+whether the version would pass.
+
+The cases may name Python functions of the folder: those are run here, so
+evaluate only what you would run. This calls the vendor, which costs; --simulate
+does not, and proves nothing but that it runs. It registers and pins nothing.
+
+examples:
+  proxyctl eval recommender
+  proxyctl eval recommender v7 --repeats 5
+  proxyctl eval recommender --check --markdown      on a pull request
+  proxyctl eval recommender v7 --proxy http://127.0.0.1:8080
+"""
+
+MAX_TOKEN_BYTES = 4096
+
+
+@click.command("eval", cls=Verb, help=HELP, short_help="Evaluate a version.")
+@click.argument("model", metavar="NAME")
+@click.argument("version", required=False, default=FILES, metavar="[VERSION]")
+@click.option("--check", is_flag=True, help="Exit with 1 if it would not pass the gate.")
+@click.option("--repeats", type=click.IntRange(1, 100), metavar="N", help="Ask each case N times.")
+@click.option("--fresh", is_flag=True, help="Forget what an earlier run had.")
+@click.option("--no-store", is_flag=True, help="Keep no result and change no gate.")
+@click.option("--no-baseline", is_flag=True, help="Do not evaluate what prod holds.")
+@paced
+@placed
+@acting
+@click.pass_obj
+def command(
+    call: Call,
+    model: str,
+    version: str,
+    check: bool,
+    repeats: int | None,
+    fresh: bool,
+    no_store: bool,
+    no_baseline: bool,
+    pace: Pace,
+    where: Where,
+    act: Act,
+) -> Answer:
+    settings = call.settings()
+
+    async def work(store: Store) -> EvalReport:
+        files = read_suite(settings.models.dir / model)
+        one = await subject(store, settings.models.dir, model, version)
+        with ExitStack() as stack:
+            way = Way(
+                opened=_opened(stack, settings, call.env, where, one),
+                watch=watch(quiet=call.json),
+                notes=settings.state.dir / "evals",
+                clock=time.time,
+                place=_place(where),
+                pace=pace,
+                repeats=repeats,
+                fresh=fresh,
+                keep=not no_store,
+                baseline=not no_baseline,
+            )
+            return await evaluate(store, one, files, act, way)
+
+    try:
+        report = call.run(work, settings)
+    except KeyboardInterrupt:
+        print_warnings(["what was answered is noted: run it again, and it goes on"])
+        raise
+    return _answer(report, check=check)
+
+
+def _answer(report: EvalReport, *, check: bool) -> Answer:
+    refused = check and not report.standing.passes
+    refusal = EvalRefused(
+        f"{report.subject.name} would not pass the gate", hint="the page says what it lacks"
+    )
+    return Answer(
+        report.json(),
+        tuple(page(report)),
+        status=REFUSED if refused else DONE,
+        refusal=refusal if refused else None,
+    )
+
+
+def _place(where: Where) -> str:
+    """Return what tells apart who answers: notes of a simulated run are no answers of a vendor."""
+    if where.proxy is not None:
+        return f"at-{sha256(where.proxy.encode()).hexdigest()[:8]}"
+    return "simulated" if where.simulate else ""
+
+
+def _opened(
+    stack: ExitStack, settings: Settings, env: Mapping[str, str], where: Where, one: Subject
+) -> Opened:
+    """Return what makes versions answer; a simulated vendor runs until `stack` is closed."""
+    token = _token(where, env)
+    if where.proxy is not None:
+        return _running(where.proxy, token)
+    played: list[str] = []
+    if where.simulate:
+        model = one.content.model.id
+        settings, played = stack.enter_context(with_simulated(settings, env, [model]))
+    return OwnProxy(settings, env, where.log, token, frozenset(played)).opened
+
+
+def _running(url: str, token: str) -> Opened:
+    @asynccontextmanager
+    async def opened(subject: Subject) -> AsyncIterator[Place]:
+        info = require_registered(subject)
+        dialect = dialect_of(subject.content)
+        yield Place(url, f"{info.model}@v{info.number}", subject.digest, dialect, token)
+
+    return opened
+
+
+def _token(where: Where, env: Mapping[str, str]) -> str:
+    """Return the token to send; empty if there is none. Raises `InvalidFiles`."""
+    if where.token_file is None:
+        return env.get(TOKEN_VARIABLE, "").strip()
+    try:
+        with where.token_file.open(encoding="ascii") as file:
+            return file.read(MAX_TOKEN_BYTES).strip()
+    except (OSError, UnicodeDecodeError):
+        problem = Problem(str(where.token_file), 0, "", "cannot be read, or is no token")
+        raise InvalidFiles([problem]) from None

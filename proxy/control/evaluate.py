@@ -1,0 +1,172 @@
+"""Evaluate a version: ask every question of its suite, keep the result, and say what it means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from proxy.control.act import Act
+from proxy.control.eval_ask import Place
+from proxy.control.eval_progress import About, Notes, Scored, open_notes
+from proxy.control.eval_run import DEFAULT_PACE, Pace, Watch, run
+from proxy.control.eval_subject import Subject, pinned
+from proxy.control.gate import GateReport, follow, latest, stricter
+from proxy.control.results import result_json
+from proxy.control.standing import Standing, standing
+from proxy.control.suite_files import SuiteFiles, load_scorers
+from proxy.evals.suite import Case, gate_of
+from proxy.evals.summary import case_result
+from proxy.evals.summary import result as sum_up
+from proxy.store.base import Store
+from proxy.versions.evidence import Gate, Result
+
+Opened = Callable[[Subject], AbstractAsyncContextManager[Place]]
+"""Makes a version answer somewhere, for as long as it is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an eval is done. `notes` is the directory of what was heard so far, `place` tells apart
+    who answers: answers of two are not mixed. `clock` is the time of day in seconds. Without `keep`
+    nothing is stored; without `baseline` what prod holds is not evaluated for the gate."""
+
+    opened: Opened
+    watch: Watch
+    notes: Path
+    clock: Callable[[], float]
+    place: str = ""
+    pace: Pace = DEFAULT_PACE
+    repeats: int | None = None
+    fresh: bool = False
+    keep: bool = True
+    baseline: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EvalReport:
+    """What came of it. `resumed` counts the answers that an earlier run had; `gate` says whether
+    the gate in force was changed; `baseline` is what was evaluated beside, since the gate compares
+    with it."""
+
+    subject: Subject
+    result: Result
+    stored: bool
+    resumed: int
+    standing: Standing
+    gate: GateReport
+    baseline: Subject | None = None
+
+    def json(self) -> dict[str, Any]:
+        info, against = self.subject.info, self.standing.comparison
+        return {
+            "model": self.subject.model,
+            "id": info.id if info is not None else None,
+            "version": info.number if info is not None else None,
+            "digest": self.subject.digest,
+            **result_json(self.result),
+            "stored": self.stored,
+            "resumed": self.resumed,
+            **self.standing.json(),
+            "gate_changed": self.gate.changed,
+            "against": against.json() if against is not None else None,
+            "evaluated_beside": self.baseline.name if self.baseline is not None else None,
+        }
+
+
+async def evaluate(
+    store: Store, subject: Subject, files: SuiteFiles, act: Act, way: Way
+) -> EvalReport:
+    """Ask the subject every question of the suite; and ask what prod holds too, if the gate
+    compares with it and there is no result of it yet.
+
+    The gate in force follows the files as `gate.follow` says. Raises `InvalidFiles` for scorers
+    that cannot be run, `EvalFailed`, what `way.opened` raises, and what the store raises.
+    """
+    runner = _Runner(store, files, act, way)
+    result, resumed = await runner.evaluated(subject, act.operation)
+    gate = await _gate(store, subject.model, gate_of(files.suite), act, keep=way.keep)
+    beside = await _baseline(store, subject, result, gate.gate) if way.baseline else None
+    known = None
+    if beside is not None:
+        known, _ = await runner.evaluated(beside, f"{act.operation}.baseline")
+    stands = await standing(store, result, gate.gate, known)
+    return EvalReport(subject, result, way.keep, resumed, stands, gate, beside)
+
+
+async def _gate(store: Store, model: str, wanted: Gate, act: Act, *, keep: bool) -> GateReport:
+    """Return the gate in force after this; the one that would be, where nothing is to be stored."""
+    if keep:
+        return await follow(store, model, wanted, act)
+    return GateReport(model, stricter(wanted, (await store.guards(model)).gate), wanted)
+
+
+async def _baseline(
+    store: Store, subject: Subject, result: Result, gate: Gate | None
+) -> Subject | None:
+    """Return what prod holds, if the gate compares with it and nothing is known of it, or only what
+    a simulated vendor made of it where this one was asked a real one, or the other way round."""
+    if gate is None or gate.max_regression is None or gate.suite != result.suite:
+        return None
+    held = await pinned(store, subject.model)
+    if held is None or held.digest == subject.digest:
+        return None
+    known = await latest(store, subject.model, held.digest, gate.suite)
+    comparable = known is not None and known.simulated == result.simulated
+    return None if comparable else held
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """Evaluates one content after the other in the same suite."""
+
+    store: Store
+    files: SuiteFiles
+    act: Act
+    way: Way
+
+    async def evaluated(self, subject: Subject, operation: str) -> tuple[Result, int]:
+        """Return the result, kept if it is to be, and how many answers were known before."""
+        way = self.way
+        about = About(subject.model, subject.digest, self.files.suite.digest, way.place)
+        notes = open_notes(way.notes, about, fresh=way.fresh, now_s=way.clock())
+        try:
+            result = await self._run(subject, notes)
+            if way.keep:
+                result = (await self.store.attach(result, operation)).result
+            notes.done()
+        finally:
+            notes.close()
+        return result, len(notes.known)
+
+    async def _run(self, subject: Subject, notes: Notes) -> Result:
+        suite, way = self.files.suite, self.way
+        cases = [_repeated(case, way.repeats) for case in suite.cases]
+        scorers = load_scorers(self.files)
+        loop = asyncio.get_running_loop()
+        async with way.opened(subject) as place:
+            started_s = loop.time()
+            turns = await run(
+                place, cases, scorers, notes, way.pace, watch=way.watch, what=subject.name
+            )
+            elapsed_ms = round((loop.time() - started_s) * 1000, 1)
+        return sum_up(
+            subject.model,
+            subject.digest,
+            suite.digest,
+            [case_result(case, turns[case.name]) for case in cases],
+            by=self.act.by,
+            simulated=_simulated(turns),
+            elapsed_ms=elapsed_ms,
+        )
+
+
+def _repeated(case: Case, repeats: int | None) -> Case:
+    return case if repeats is None else replace(case, repeats=repeats)
+
+
+def _simulated(turns: dict[str, list[Scored]]) -> bool:
+    return any(one.simulated for each in turns.values() for one in each)

@@ -1,0 +1,36 @@
+"""What a vendor would be sent by this proxy, without sending it: for drills. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from proxy.dialects.registry import DIALECTS
+from proxy.dialects.samples import conversation, sample_values
+from proxy.errors import RequestError
+from proxy.fleet.snapshot import Served
+from proxy.versions.question import FAILED, Probe, Probed, Sample
+
+
+def probed(served: Served, probe: Probe, spoken: Iterable[str]) -> Probed:
+    """Compose the samples of `probe` with `served`, in the dialect that it names, else in those
+    that are `spoken`. The same version and samples give the same bodies at every proxy of one
+    release."""
+    names = [probe.dialect] if probe.dialect else sorted(spoken)
+    bodies = {
+        name: tuple(_body(served, name, probe.model, sample) for sample in probe.samples)
+        for name in names
+    }
+    return Probed(served.id, served.version.info.digest, bodies)
+
+
+def _body(served: Served, dialect: str, model: str, sample: Sample) -> str:
+    """Return the SHA-256 of what would be sent, in hex, or `error:` and the code of why not."""
+    values = sample_values(served.content.variables, sample.variables)
+    try:
+        compiled = served.compiled(dialect)
+        asked = conversation(DIALECTS[dialect], model, sample.messages, values)
+        pieces = compiled.compose(asked).body(served.targets[0].model_json)
+    except RequestError as error:
+        return FAILED + error.code
+    return hashlib.sha256(b"".join(pieces)).hexdigest()

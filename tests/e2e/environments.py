@@ -1,0 +1,64 @@
+"""Environments of their own for SDKs: made once for each lock file, kept between runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent / "sdk"
+INSTALL_S = 120
+
+
+def folder_of(repository: Path, kind: str, lock: Path, salt: str) -> Path:
+    """Return where the environment of `lock` belongs; it is whole if it holds a file `complete`."""
+    key = hashlib.sha256(lock.read_bytes() + salt.encode()).hexdigest()[:12]
+    return repository / ".cache" / kind / f"{lock.stem}-{key}"
+
+
+def python_of(repository: Path, generation: str) -> Path:
+    """Return an interpreter that has `generation` installed, or skip: never where CI runs."""
+    lock = HERE / f"{generation}.txt"
+    folder = folder_of(repository, "sdk-venvs", lock, sys.version)
+    with installing(generation, "no package index"):
+        if not (folder / "complete").exists():
+            run(sys.executable, "-m", "venv", "--clear", folder)
+            pip = (folder / "bin" / "python", "-m", "pip", "--timeout=15", "--retries=1", "install")
+            run(*pip, "--only-binary", ":all:", "--require-hashes", "--requirement", lock)
+            (folder / "complete").touch()
+    return folder / "bin" / "python"
+
+
+def node_of(repository: Path, package: str) -> Path:
+    """Return a folder in which Node finds `package` installed, or skip: never where CI runs."""
+    source = HERE / package
+    folder = folder_of(repository, "sdk-node", source / "package-lock.json", package)
+    with installing(package, "no Node, or no package index"):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(source, folder)
+            run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
+            (folder / "complete").touch()
+    return folder
+
+
+@contextmanager
+def installing(name: str, reason: str) -> Iterator[None]:
+    """Skip the test if what is inside fails; where CI runs, fail."""
+    try:
+        yield
+    except (subprocess.SubprocessError, OSError):
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"{name} could not be installed: {reason}")
+
+
+def run(*command: object, cwd: Path | None = None) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_S, cwd=cwd)
