@@ -16,8 +16,8 @@ HELP = """\
 Show what changed between two versions of a model: the prompt and the few-shot
 messages line by line, settings field by field, tools by name.
 
-Either side may be `files`: what the model's folder holds now, registered or not.
-This registers nothing.
+Either side may be `files`: what the model's folder holds now, registered or
+not. This registers nothing.
 
 examples:
   proxyctl diff recommender v6 v7

@@ -36,8 +36,8 @@ RATIFY_HELP = """\
 Accept after the fact what was forced to a label, so that it counts as passed.
 
 A pin with --force is in the history for ever, shows on status, and is not free
-to go back to, until somebody ratifies it. Without VERSION it is the one that was
-forced last. This moves no pin.
+to go back to, until somebody ratifies it. Without VERSION it is the one that
+was forced last. This moves no pin.
 
 examples:
   proxyctl ratify recommender --reason "eval was down, ran it since"

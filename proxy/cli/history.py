@@ -31,7 +31,8 @@ HISTORY_HELP = """\
 Show what was done to a model, newest first: who, when, and why.
 
 Pins, freezes, changes of the gate, ratified pins and drills. Registrations and
-results of evals are not in it; see versions. Times are UTC, by the store's clock.
+results of evals are not in it; see versions. Times are UTC, by the store's
+clock.
 
 examples:
   proxyctl history recommender

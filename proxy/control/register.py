@@ -200,7 +200,7 @@ def _dialect_warnings(
             continue
         if (reason := _lacks(name, content)) is not None:
             yield f"{model}: cannot be served in {name} ({reason})"
-        else:
+        elif vendor is not None:
             yield from (f"{model}: in {name}, {words}" for words in DIALECTS[name].advice(content))
     for dialect in content.generation.extra:
         if dialect not in DIALECTS:

@@ -32,7 +32,7 @@ async def test_a_pin_moves_the_label_and_says_from_where_to_where(shop):
         "of": 0,
         "elapsed_ms": 0.0,
         "proxies": [],
-        "prepared": {"ready": 0, "rejected": [], "silent": [], "elapsed_ms": 0.0},
+        "prepared": {"ready": 0, "rejected": [], "warnings": [], "silent": [], "elapsed_ms": 0.0},
         "operation": "op-of-pin",
         "replayed": False,
     }

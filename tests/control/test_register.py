@@ -71,12 +71,12 @@ async def test_the_same_files_are_the_same_version(store, models):
 async def test_a_dry_run_says_what_would_be_and_changes_nothing(store, models):
     source = await read_source(models, "shop")
 
-    fresh = (await dry_run(store, source, ["anthropic"])).json()
+    fresh = (await dry_run(store, source, {})).json()
     assert (fresh["id"], fresh["created"], fresh["would_create"]) == (None, False, True)
     assert await store.models() == []
 
     first = await _register(store, models)
-    known = await dry_run(store, source, ["anthropic"])
+    known = await dry_run(store, source, {})
     assert (known.json()["id"], known.json()["would_create"]) == (first.info.id, False)
     assert known.json()["digest"] == first.info.digest
     assert any("openai" in warning for warning in known.warnings)
@@ -140,7 +140,9 @@ async def test_files_that_the_commit_does_not_hold_make_it_dirty(store, models, 
 
 
 async def test_other_files_do_not_make_it_dirty(store, models, git):
-    (models / "shop" / "evals.toml").write_text("[gate]")
+    (models / "shop" / "evals.toml").write_text(
+        '[[case]]\nname = "a"\ninput = "?"\nexpect = [{contains = "b"}]\n'
+    )
     (models / "other").mkdir()
     (models / "other" / "version.toml").write_bytes(VERSION)
 

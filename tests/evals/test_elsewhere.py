@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,5 @@ def test_what_is_no_report_is_refused(raw):
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f"<{text}".encode()))
 def test_whatever_a_file_holds_it_is_read_or_refused(raw):
-    try:
-        scores(raw)
-    except InvalidArgument as error:
-        assert error.message
+    with suppress(InvalidArgument):
+        assert scores(raw)[0].cases

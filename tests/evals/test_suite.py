@@ -1,5 +1,7 @@
 """`evals.toml` is read whole, or everything that is wrong with it is told at once."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,7 +131,5 @@ def test_the_names_of_scorer_files_are_found():
 @given(st.text(max_size=200))
 def test_whatever_a_file_says_it_is_read_or_refused(text):
     scorer_files(text)
-    try:
-        parse(text, {})
-    except InvalidFiles as error:
-        assert error.problems
+    with suppress(InvalidFiles):
+        assert parse(text, {}).cases
