@@ -19,7 +19,7 @@ from proxy.versions.evidence import Drill, Gate, Result, Verdict
 def freeze(
     connection: sqlite3.Connection, model: str, frozen: bool, fields: dict[str, str]
 ) -> dict[str, str]:
-    def write() -> None:
+    def write(at_ms: int) -> None:
         connection.execute("DELETE FROM frozen WHERE model = ?", (model,))
         if frozen:
             values = (model, fields.get("reason", ""))
@@ -44,10 +44,11 @@ def attach(connection: sqlite3.Connection, result: Result, operation: str) -> At
     ).fetchone()
     if count >= MOST_RESULTS:
         raise texts.not_kept("FULL", result.model)
-    text = texts.timed(tables.now_ms(connection), texts.encode(result))
+    at_ms = tables.now_ms(connection)
+    text = texts.timed(at_ms, texts.encode(result))
     values = (*about, result.pointer, text)
     connection.execute("INSERT INTO results VALUES (?,?,?,?)", values)
-    _note(connection, result.model, scope, texts.eval_fields(result, operation))
+    _note(connection, result.model, scope, texts.eval_fields(result, operation), at_ms)
     return Attached(texts.decode_timed(text, Result), created=True)
 
 
@@ -61,7 +62,7 @@ def results(connection: sqlite3.Connection, model: str, digest: str) -> list[Res
 def set_gate(
     connection: sqlite3.Connection, model: str, gate: Gate | None, fields: dict[str, str]
 ) -> dict[str, str]:
-    def write() -> None:
+    def write(at_ms: int) -> None:
         connection.execute("DELETE FROM gates WHERE model = ?", (model,))
         if gate is not None:
             values = (model, texts.encode_gate(gate))
@@ -90,7 +91,7 @@ def approve(connection: sqlite3.Connection, verdict: Verdict) -> None:
 def ratify(
     connection: sqlite3.Connection, model: str, label: str, version: str, fields: dict[str, str]
 ) -> dict[str, str]:
-    def write() -> None:
+    def write(at_ms: int) -> None:
         if not tables.ratify(connection, model, label, version):
             raise texts.not_kept("NOTHING", version)
 
@@ -101,8 +102,8 @@ def ratify(
 def note_drill(
     connection: sqlite3.Connection, drill: Drill, fields: dict[str, str]
 ) -> dict[str, str]:
-    def write() -> None:
-        text = texts.timed(tables.now_ms(connection), texts.encode(drill))
+    def write(at_ms: int) -> None:
+        text = texts.timed(at_ms, texts.encode(drill))
         connection.execute("REPLACE INTO drills VALUES (?,?)", (drill.model, text))
 
     return _once(connection, drill.model, texts.drill_scope(drill), fields, write)
@@ -118,19 +119,20 @@ def _once(
     model: str,
     scope: str,
     fields: dict[str, str],
-    write: Callable[[], None],
+    write: Callable[[int], None],
 ) -> dict[str, str]:
-    """Write and note it in the history, unless this operation did so before; return the event."""
+    """Write and note it in the history, at one moment, unless this operation did so before; return
+    the event."""
     if first := tables.kept_result(connection, fields["operation"]):
         return records.first_result(first, scope, EventResult).event
-    write()
-    return _note(connection, model, scope, fields)
+    at_ms = tables.now_ms(connection)
+    write(at_ms)
+    return _note(connection, model, scope, fields, at_ms)
 
 
 def _note(
-    connection: sqlite3.Connection, model: str, scope: str, fields: dict[str, str]
+    connection: sqlite3.Connection, model: str, scope: str, fields: dict[str, str], at_ms: int
 ) -> dict[str, str]:
-    at_ms = tables.now_ms(connection)
     epoch = str(tables.epoch_of(connection))
     event = tables.append(connection, model, {**fields, "epoch": epoch}, at_ms)
     tables.keep_result(connection, fields["operation"], at_ms, EventResult(scope, event))
