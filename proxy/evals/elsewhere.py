@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -18,12 +19,14 @@ import msgspec
 import rfc8785
 
 from proxy.errors import InvalidArgument
-from proxy.evals.summary import MAX_WORDS, result
+from proxy.evals.summary import bounded, result
 from proxy.versions.evidence import CaseResult, Result
 
 MAX_BYTES = 20 * 2**20
 MAX_CASES = 5000
 MAX_NAME = 200
+# JSON's numbers are exact up to here, and nobody pays for as many.
+MOST_TOKENS = 2**53 - 1
 
 PROMPTFOO, JUNIT, PLAIN = "promptfoo", "junit", "json"
 
@@ -103,17 +106,23 @@ def _suite(source: str, cases: Iterable[str]) -> str:
 
 
 def _summed(name: str, case: _Case) -> CaseResult:
-    latency = statistics.fmean(case.latencies_ms) if case.latencies_ms else None
+    times = [time for time in case.latencies_ms if math.isfinite(time) and time >= 0]
+    latency = statistics.fmean(times) if times else None
     return CaseResult(
         name=name,
         score=statistics.fmean(case.scores),
         scores=tuple(case.scores),
-        failed=tuple(words[:MAX_WORDS] for words in case.failed),
-        input_tokens=case.input_tokens,
-        output_tokens=case.output_tokens,
+        failed=tuple(map(bounded, case.failed)),
+        input_tokens=_tokens(case.input_tokens),
+        output_tokens=_tokens(case.output_tokens),
         latency_ms=latency,
-        error=case.error,
+        error=bounded(case.error),
     )
+
+
+def _tokens(count: int | None) -> int | None:
+    """Return a count that a vendor could have counted; None for any other."""
+    return count if count is not None and 0 <= count <= MOST_TOKENS else None
 
 
 def _share(value: Any) -> float:
@@ -125,7 +134,8 @@ def _share(value: Any) -> float:
 
 
 def _name(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()[:MAX_NAME] or "unnamed"
+    shown = "".join(c if c.isprintable() else " " for c in text[: 2 * MAX_NAME])
+    return bounded(shown.strip()[:MAX_NAME]) or "unnamed"
 
 
 # --- promptfoo
@@ -161,6 +171,8 @@ _NO_ANSWER = 2
 
 def _add_row(case: _Case, row: Mapping[str, Any]) -> None:
     score = max(0.0, min(1.0, float(row["score"])))
+    if math.isnan(float(row["score"])):
+        raise ValueError
     case.scores.append(score)
     if row.get("failureReason") == _NO_ANSWER:
         case.error = "provider_error"
@@ -249,6 +261,7 @@ def _plain(values: Mapping[str, Any]) -> _Cases:
         if name in cases:
             raise ValueError
         scores = [_share(score) for score in one.scores or [one.score]]
+        _share(one.score)
         latencies = [one.latency_ms] if one.latency_ms is not None else []
         failed = dict.fromkeys(one.failed)
         cases[name] = _Case(

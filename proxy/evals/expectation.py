@@ -141,9 +141,21 @@ def _json_schema(expected: Expectation, answer: Answer) -> Held:
         Draft202012Validator(expected.value, registry=Registry()).validate(value)
     except ValidationError as error:
         return Held(0.0, f"at {error.json_path}")
-    except (SchemaError, Unresolvable, RecursionError):
+    except (SchemaError, Unresolvable, RecursionError, ArithmeticError):
         return Held(0.0, "the schema cannot be used")
     return Held(1.0)
+
+
+def is_schema(value: Any) -> bool:
+    """Say whether `value` is a JSON Schema."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(value)
+    except (SchemaError, RecursionError):
+        return False
+    return True
 
 
 def _json_path(expected: Expectation, answer: Answer) -> Held:

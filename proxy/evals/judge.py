@@ -12,6 +12,9 @@ from proxy.versions.evidence import CaseResult, Gate, Result
 # So many cases are named; a person looks at the first of them first.
 NAMED_CASES = 10
 
+# A mean of shares that is 0.9 on paper may be a hair below it in binary.
+_ROUNDING = 1e-9
+
 NO_RESULT = "no_result"
 BELOW_MIN_SCORE = "below_min_score"
 WORSE_THAN_PROD = "worse_than_prod"
@@ -58,7 +61,7 @@ def judge(
 def _below(gate: Gate, candidate: Result) -> Iterator[Reason]:
     """Compare with the least score. The score is taken as it is: what is demanded stays
     predictable, and repeats are what makes it steady."""
-    if candidate.score >= gate.min_score:
+    if candidate.score >= gate.min_score - _ROUNDING:
         return
     failing = sorted((case for case in candidate.cases if case.score < 1), key=_by_score)
     named = _named([_with_words(case) for case in failing])
@@ -77,9 +80,12 @@ def _worse(
         yield Reason(NO_BASELINE, "what prod holds has no result in the suite of the gate")
         return
     before, after = paired(baseline, candidate)
+    if not before:
+        yield Reason(NO_BASELINE, "what prod holds has a result about other cases")
+        return
     lost = noise.mean(before) - noise.mean(after)
     margin = noise.of_difference(before, after).margin(noise.ERROR_RATE)
-    if lost - margin <= gate.max_regression:
+    if lost - margin <= gate.max_regression + _ROUNDING:
         return
     changed = (case for case in compare(baseline, candidate).cases if case.change is Change.WORSE)
     named = _named([f"{case.name} ({case.before:.2f} → {case.after:.2f})" for case in changed])

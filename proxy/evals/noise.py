@@ -1,10 +1,11 @@
 """How much of a difference between two runs of one suite may be chance.
 
-The cases are fixed, so what varies is the answers to them. Where every case was asked twice or more
-in both runs, the variance within the cases, pooled over both, says how much; else the differences
-from case to case have to stand in for it, which is cautious: cases that really differ look like
-noise then. Means are compared by Student's distribution, which asks for more where there is less to
-go by. tests/evals/test_noise.py measures how often that is wrong, and how much it misses.
+The cases are fixed, so what varies is the answers to them. Where every case was asked three times
+or more in both runs, the variance within the cases says how much; else the differences from case
+to case have to stand in for it, which is cautious: cases that really differ look like noise then.
+Means are compared by Student's distribution, with the freedom of those cases that vary at all
+(Welch and Satterthwaite): nine steady cases say nothing about how far the tenth swings.
+tests/evals/test_noise.py measures how often that is wrong, and how much it misses.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from dataclasses import dataclass
 ERROR_RATE = 0.05
 """How often, at most, a version that is as good is taken for a worse one."""
 
-# With fewer degrees of freedom the pooled variance is itself a matter of luck.
-_LEAST_FREEDOM = 8
+# Two answers agree by chance too often to say that a case is steady.
+_LEAST_REPEATS = 3
 
 Scores = Sequence[float]
 """The scores of the repeats of one case."""
@@ -30,7 +31,7 @@ class Spread:
     none, nothing is known of it."""
 
     error: float
-    freedom: int
+    freedom: float
 
     def margin(self, one_sided: float) -> float:
         """Return how far off chance alone gets, but for the share `one_sided` of cases."""
@@ -46,19 +47,22 @@ def mean(cases: Sequence[Scores]) -> float:
 
 def of_difference(before: Sequence[Scores], after: Sequence[Scores]) -> Spread:
     """Return the spread of `mean(after) - mean(before)`; the cases are the same, in order."""
-    freedom = sum(len(one) - 1 for one in (*before, *after))
-    if freedom >= _LEAST_FREEDOM and all(len(one) > 1 for one in (*before, *after)):
-        return Spread(math.hypot(_within(before), _within(after)), freedom)
-    steps = [statistics.fmean(b) - statistics.fmean(a) for a, b in zip(before, after, strict=True)]
-    return _between(steps)
+    if _repeated((*before, *after)):
+        return _within((*before, *after), len(before))
+    return _between(
+        [statistics.fmean(b) - statistics.fmean(a) for a, b in zip(before, after, strict=True)]
+    )
 
 
 def of_mean(cases: Sequence[Scores]) -> Spread:
     """Return the spread of the mean of one run."""
-    freedom = sum(len(one) - 1 for one in cases)
-    if freedom >= _LEAST_FREEDOM and all(len(one) > 1 for one in cases):
-        return Spread(_within(cases), freedom)
+    if _repeated(cases):
+        return _within(cases, len(cases))
     return _between([statistics.fmean(one) for one in cases])
+
+
+def _repeated(runs: Sequence[Scores]) -> bool:
+    return all(len(one) >= _LEAST_REPEATS for one in runs)
 
 
 def of_case(before: Scores, after: Scores, runs: Sequence[Scores]) -> Spread:
@@ -70,9 +74,14 @@ def of_case(before: Scores, after: Scores, runs: Sequence[Scores]) -> Spread:
     return Spread(math.sqrt(pooled * (1 / len(before) + 1 / len(after))), freedom)
 
 
-def _within(cases: Sequence[Scores]) -> float:
-    variances = (_squares(one) / (len(one) - 1) / len(one) for one in cases)
-    return math.sqrt(math.fsum(variances)) / len(cases)
+def _within(runs: Sequence[Scores], cases: int) -> Spread:
+    """Return the spread of a sum over `runs` of means, divided by `cases`."""
+    parts = [(_squares(one) / (len(one) - 1) / len(one), len(one) - 1) for one in runs]
+    variance = math.fsum(part for part, _ in parts)
+    error = math.sqrt(variance) / cases
+    if variance == 0:
+        return Spread(0.0, sum(freedom for _, freedom in parts))
+    return Spread(error, variance**2 / math.fsum(part**2 / freedom for part, freedom in parts))
 
 
 def _squares(scores: Scores) -> float:
@@ -86,13 +95,13 @@ def _between(means: Scores) -> Spread:
     return Spread(statistics.stdev(means) / math.sqrt(len(means)), len(means) - 1)
 
 
-def student(share: float, freedom: int) -> float:
-    """Return the quantile of Student's distribution: exact for one and two degrees of freedom, else
-    Cornish and Fisher's expansion (Abramowitz and Stegun, 26.7.5), good to a percent from three
-    on."""
-    if freedom == 1:
+def student(share: float, freedom: float) -> float:
+    """Return the quantile of Student's distribution for one degree of freedom or more, cautious
+    between whole ones: exact for one and two, else Cornish and Fisher's expansion (Abramowitz and
+    Stegun, 26.7.5), good to a percent from three on."""
+    if freedom < 2:
         return math.tan(math.pi * (share - 0.5))
-    if freedom == 2:
+    if freedom < 3:
         return (2 * share - 1) / math.sqrt(2 * share * (1 - share))
     z = statistics.NormalDist().inv_cdf(share)
     terms = (

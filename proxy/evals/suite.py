@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from proxy.complaints import build, toml_problem
 from proxy.errors import InvalidFiles, Problem
-from proxy.evals.expectation import PARAMETERS, Expectation
+from proxy.evals.expectation import PARAMETERS, Expectation, is_schema
 from proxy.evals.json_path import is_json_path
 from proxy.locate import field_name, line_of, toml_lines
 from proxy.versions.content import Complaint
@@ -34,7 +34,6 @@ MAX_NAME = 200
 MAX_PATTERN = 1000
 
 _SCORER = re.compile(r"([A-Za-z0-9_-]+\.py):([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
-_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
@@ -185,7 +184,7 @@ def _across(read: _File, scorers: Mapping[str, bytes]) -> Iterator[Complaint]:
         if case.name in seen:
             yield (*path, "name"), "is the name of an earlier case too"
         seen.add(case.name)
-        if not _PRINTABLE.fullmatch(case.name):
+        if not (case.name.isprintable() and case.name.strip()):
             yield (*path, "name"), "must be printable characters"
         if (case.input is None) == (case.messages is None):
             yield path, "needs either input or messages"
@@ -209,6 +208,8 @@ def _wrong(expect: _Expect, scorers: Mapping[str, bytes]) -> Iterator[str]:
         yield "regex is no regular expression"
     if kind == "json_path" and not is_json_path(given[kind]):
         yield "json_path is $ with .names and [numbers]"
+    if kind == "json_schema" and not is_schema(given[kind]):
+        yield "json_schema is no JSON Schema"
     if kind == "python":
         yield from _unscored(given[kind], scorers)
 

@@ -55,10 +55,20 @@ def case_result(case: Case, turns: Sequence[Turn]) -> CaseResult:
 
 def _failed(turns: Sequence[Turn]) -> tuple[str, ...]:
     """Return what failed, in words; with how often, where there were several answers."""
-    counts = Counter(words.partition(" (")[0] for turn in turns for words in turn.failed)
     if len(turns) == 1:
-        return tuple(words[:MAX_WORDS] for words in turns[0].failed)
-    return tuple(f"{words[:MAX_WORDS]} ({n} of {len(turns)})" for words, n in counts.items())
+        return tuple(map(bounded, turns[0].failed))
+    counts = Counter(_without_found(words) for turn in turns for words in turn.failed)
+    return tuple(f"{bounded(words)} ({n} of {len(turns)})" for words, n in counts.items())
+
+
+def _without_found(words: str) -> str:
+    """Leave out what was found instead, which differs from answer to answer."""
+    return words.rpartition(" (")[0] or words if words.endswith(")") else words
+
+
+def bounded(words: str) -> str:
+    """Return words that can be kept: an answer may hold halves of characters, and any length."""
+    return words[:MAX_WORDS].encode("utf-8", "replace").decode()
 
 
 def result(

@@ -112,6 +112,8 @@ BOMB = b'<!DOCTYPE a [<!ENTITY b "bbbbbbbb">]><testsuite><testcase name="&b;"/><
         b'{"results": {"results": [{}]}}',
         b'{"results": {"results": [{"score": "x", "success": true}]}}',
         b'{"cases": []}',
+        b'{"cases": [{"name": "a", "score": 7, "scores": [1]}]}',
+        b'{"results": {"results": [{"score": NaN, "success": true}]}}',
         b'{"cases": [{"name": "a", "score": 2}]}',
         b'{"cases": [{"name": "a", "score": true}]}',
         b'{"cases": [{"name": "a", "score": 1}, {"name": "a", "score": 1}]}',
@@ -124,6 +126,31 @@ BOMB = b'<!DOCTYPE a [<!ENTITY b "bbbbbbbb">]><testsuite><testcase name="&b;"/><
 def test_what_is_no_report_is_refused(raw):
     with pytest.raises(InvalidArgument):
         scores(raw)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"latency_ms": 1e999',
+        '"latency_ms": -5',
+        '"input_tokens": 99999999999999999999',
+        '"input_tokens": -5',
+        '"failed": ["\\ud800"]',
+        '"error": "' + "x" * 100_000 + '"',
+    ],
+    ids=lambda more: more[:30],
+)
+def test_odd_numbers_and_words_of_a_report_can_be_kept(more):
+    try:
+        found, _ = scores(f'{{"cases": [{{"name": "a\u202e", "score": 1, {more}}}]}}'.encode())
+    except InvalidArgument:
+        return  # what is no JSON number is no report
+
+    (case,) = found.cases
+    assert found.pointer.startswith("eval-")
+    assert (case.name, case.latency_ms, case.input_tokens) == ("a", None, None)
+    assert len(case.error) <= 300
+    assert all(words.encode() for words in case.failed)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f"<{text}".encode()))

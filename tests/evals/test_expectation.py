@@ -38,6 +38,7 @@ CASES = [
     ("json_schema", {"type": "object"}, {}, answer("no json"), 0),
     ("json_schema", {"$ref": "http://127.0.0.1:1/x.json"}, {}, answer(JSON), 0),
     ("json_schema", {"type": "nonsense"}, {}, answer(JSON), 0),
+    ("json_schema", {"multipleOf": 0.1}, {}, answer("1e999"), 0),
     ("json_path", "$.items[0].price", {"min": 9, "max": 10}, answer(JSON), 1),
     ("json_path", "$.items[0].price", {"max": 9}, answer(JSON), 0),
     ("json_path", "$.items[0].name", {"equals": "hat"}, answer(JSON), 1),

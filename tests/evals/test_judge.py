@@ -99,6 +99,22 @@ def test_all_reasons_are_given_at_once():
     assert codes(judged) == ["below_min_score", "worse_than_prod"]
 
 
+def test_a_baseline_about_other_cases_is_none():
+    other = Result("shop", PROD, SUITE, 1.0, (CaseResult("else", 1.0, (1.0,)),), "ada")
+
+    assert codes(judge(GATE, result(1), other, baseline_digest=PROD)) == ["no_baseline"]
+
+
+def test_what_is_exactly_allowed_is_allowed():
+    gate = Gate(SUITE, 0.9, 0.02)
+    before = result(*[1.0] * 50, digest=PROD)
+
+    judged = judge(gate, result(*[1.0] * 49, 0.0), before, baseline_digest=PROD)
+
+    assert isinstance(judged, Passed)
+    assert isinstance(judge(Gate(SUITE, 0.9), result(*[0.9] * 7), None, baseline_digest=""), Passed)
+
+
 def test_of_many_cases_the_worst_are_named():
     judged = judge(GATE, result(*[0] * (NAMED_CASES + 3)), None, baseline_digest="")
 

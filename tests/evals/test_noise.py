@@ -39,6 +39,20 @@ def test_a_version_that_is_as_good_is_seldom_refused(rates):
     assert all(equal <= noise.ERROR_RATE for equal, _ in rates.values())
 
 
+@pytest.mark.parametrize("repeats", [2, 3, 5])
+@pytest.mark.parametrize("steady", [4, 9])
+def test_steady_cases_make_no_noisy_one_look_steady(steady, repeats):
+    """One case is a coin, the others never change: the hardest to judge."""
+    dice, count = random.Random(3), 0
+    for _ in range(1000):
+        coins = [[float(dice.random() < 0.5) for _ in range(repeats)] for _ in range(2)]
+        before, after = ([coin, *[[1.0] * repeats] * steady] for coin in coins)
+        margin = noise.of_difference(before, after).margin(noise.ERROR_RATE)
+        count += noise.mean(before) - noise.mean(after) - margin > MARGIN
+
+    assert count / 1000 <= noise.ERROR_RATE
+
+
 def test_ten_points_worse_is_caught_where_there_are_enough_answers(rates):
     assert rates[50, 10][1] > 0.95
     assert rates[100, 10][1] > 0.99

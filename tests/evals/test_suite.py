@@ -91,6 +91,8 @@ def test_the_digest_is_over_the_bytes_of_scorers():
         ('{contains = "jacket"}', '{contains = "a", equals = "b"}', 12, "exactly one of"),
         ('{contains = "jacket"}', '{contains = "a", min = 1}', 12, "min does not go with contains"),
         ('{contains = "jacket"}', '{regex = "("}', 12, "no regular expression"),
+        ('{contains = "jacket"}', '{json_schema = {type = "x"}}', 12, "no JSON Schema"),
+        ('name = "rain"', 'name = "  "', 10, "printable"),
         ("$.a[0]", "$..a", 19, "json_path is"),
         ("scorers.py:warm", "other.py:warm", 19, "there is no file other.py"),
         ("scorers.py:warm", "../x.py:warm", 19, "python is a file of this folder"),

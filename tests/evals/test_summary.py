@@ -43,6 +43,16 @@ def test_an_answer_that_did_not_come_scores_nothing_and_is_named():
     assert case.latency_ms == 100
 
 
+def test_brackets_in_what_is_expected_are_no_remark():
+    case = summed(Turn(0, ('contains "a (b)"',)), Turn(0, ('contains "a (b)"',)))
+
+    assert case.failed == ('contains "a (b)" (2 of 2)',)
+
+
+def test_words_that_no_text_can_hold_are_kept_all_the_same():
+    assert summed(Turn(0, ('json_path "$.a" ("\ud800")',))).failed[0].encode()
+
+
 def test_a_result_is_the_mean_of_its_cases():
     cases = [summed(Turn(1)), summed(Turn(0))]
 
