@@ -58,23 +58,26 @@ VENDORS = {"openai": {}, "anthropic": {"dialects": ["anthropic.messages"]}}
 # The proxy answers these itself: the vendor refused the proxy's own key, or pointed elsewhere.
 INSTEAD = {401: "upstream_auth", 403: "upstream_auth", 307: "upstream_protocol"}
 
-COMPRESSED = [found for found in ALL if found.name == "http-request-body-gzip"]
-SERVED = [found for found in ALL if found not in COMPRESSED]
+COMPRESSED = recording("http-request-body-gzip")
+SERVED = [found for found in ALL if found != COMPRESSED]
 PASSED = [found for found in SERVED if found.status not in INSTEAD]
 REPLACED = [found for found in SERVED if found.status in INSTEAD]
 WHOLE = [found for found in PASSED if not found.aborted]
 ABORTED = [found for found in PASSED if found.aborted]
 
 
-def by_name(found: list[Recording]):
-    """Play each recording to both versions of its family."""
-    played = [
-        pytest.param(kind, one, id=f"{kind}-{one.name}")
-        for kind in VERSIONS
-        for one in found
-        if kind.startswith(one.family)
-    ]
-    return pytest.mark.parametrize(("stage", "found"), played, indirect=["stage"])
+def of_each_kind(test):
+    """Run the test once for each version of each family."""
+    return pytest.mark.parametrize("stage", VERSIONS, indirect=True)(test)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One recording, what the vendor received and what the app was answered."""
+
+    found: Recording
+    received: Received
+    answer: RawAnswer
 
 
 @dataclass
@@ -84,13 +87,23 @@ class Stage:
     kind: str
     proxy: Proxy
     vendor: ScriptedVendor
-    _done: dict[str, tuple[Received, RawAnswer]] = field(default_factory=dict)
+    _done: dict[str, Replayed] = field(default_factory=dict)
 
-    async def replay(self, found: Recording) -> tuple[Received, RawAnswer]:
-        """Return what the vendor received and what the app was answered."""
-        if found.name not in self._done:
-            self._done[found.name] = await self.play(found, found.script())
-        return self._done[found.name]
+    async def replay(self, those: list[Recording]) -> list[Replayed]:
+        """Replay those of this stage's family that were not yet; return what came of each."""
+        mine = [found for found in those if self.kind.startswith(found.family)]
+        for found in mine:
+            if found.name not in self._done:
+                self._done[found.name] = await self._replayed(found)
+        assert mine
+        return [self._done[found.name] for found in mine]
+
+    async def _replayed(self, found: Recording) -> Replayed:
+        try:
+            return Replayed(found, *await self.play(found, found.script()))
+        except Exception as error:
+            error.add_note(f"while {found.name} was replayed")
+            raise
 
     async def play(self, found: Recording, script: list[Step]) -> tuple[Received, RawAnswer]:
         before = len(self.vendor.requests)
@@ -136,98 +149,138 @@ async def stage(request, stages):
     return await stages(request.param)
 
 
-@by_name(SERVED)
-async def test_vendor_is_sent_what_the_app_sent_but_for_what_is_injected(stage, found):
-    received, _ = await stage.replay(found)
-
+@of_each_kind
+async def test_vendor_is_sent_what_the_app_sent_but_for_what_is_injected(stage):
     _, rules = VERSIONS[stage.kind]
-    expected = rules(found.path, found.body.decode())
-    assert differences(expected, received.body.decode()) == []
+
+    replayed = await stage.replay(SERVED)
+
+    wrong = {}
+    for one in replayed:
+        expected = rules(one.found.path, one.found.body.decode())
+        wrong[one.found.name] = differences(expected, one.received.body.decode())
+    assert {name: what for name, what in wrong.items() if what} == {}
 
 
-@by_name(SERVED)
-async def test_vendor_is_called_under_its_own_path_with_its_own_key(stage, found):
-    received, _ = await stage.replay(found)
+@of_each_kind
+async def test_vendor_is_called_under_its_own_path_with_its_own_key(stage):
+    key = stage.proxy.vendor_key
+    keys = {"openai": [f"Bearer {key}", None], "anthropic": [None, key]}
+    host = stage.vendor.url.removeprefix("http://")
 
-    assert received.line.split("?")[0].split(" ")[:2] == ["POST", found.path]
-    keys = {"authorization": f"Bearer {stage.proxy.vendor_key}", "x-api-key": None}
-    if found.family == "anthropic":
-        keys = {"authorization": None, "x-api-key": stage.proxy.vendor_key}
-    assert {name: received.header(name) for name in keys} == keys
-    assert received.header("host") == stage.vendor.url.removeprefix("http://")
+    replayed = await stage.replay(SERVED)
 
-
-@by_name(SERVED)
-async def test_vendor_is_told_what_the_app_speaks(stage, found):
-    received, _ = await stage.replay(found)
-
-    assert {name: received.header(name) for name in PASSED_ON} == {
-        name: found.header(name) for name in PASSED_ON
+    named = ("authorization", "x-api-key", "host")
+    assert {
+        one.found.name: (
+            one.received.line.split("?")[0].split(" ")[:2],
+            [one.received.header(name) for name in named],
+        )
+        for one in replayed
+    } == {
+        one.found.name: (["POST", one.found.path], [*keys[one.found.family], host])
+        for one in replayed
     }
-    betas = [found.header("anthropic-beta")]
-    if stage.kind == "anthropic-full":
-        betas.append(injection_anthropic.BETA)
-    assert received.header("anthropic-beta") == (",".join(filter(None, betas)) or None)
 
 
-@by_name(WHOLE)
-async def test_answer_is_the_vendors_byte_for_byte(stage, found):
-    _, answer = await stage.replay(found)
+@of_each_kind
+async def test_vendor_is_told_what_the_app_speaks(stage):
+    own = [injection_anthropic.BETA] if stage.kind == "anthropic-full" else []
 
-    assert answer.status == found.status
-    assert answer.body == found.answer
-    assert answer.ending == "tidy"
+    replayed = await stage.replay(SERVED)
 
-
-@by_name(PASSED)
-async def test_headers_that_sdks_read_come_back(stage, found):
-    _, answer = await stage.replay(found)
-
-    wanted = [
-        (name.lower(), value)
-        for name, value in found.answer_headers
-        if name.lower() in KEPT or name.lower().startswith(KEPT_PREFIXES)
-    ]
-    assert [pair for pair in wanted if pair not in answer.headers] == []
-    assert NOT_KEPT.isdisjoint(name for name, _ in answer.headers)
+    assert {
+        one.found.name: [one.received.header(name) for name in (*PASSED_ON, "anthropic-beta")]
+        for one in replayed
+    } == {
+        one.found.name: [
+            *(one.found.header(name) for name in PASSED_ON),
+            ",".join(filter(None, [one.found.header("anthropic-beta"), *own])) or None,
+        ]
+        for one in replayed
+    }
 
 
-@by_name(SERVED)
-async def test_answer_is_stamped(stage, found):
-    _, answer = await stage.replay(found)
+@of_each_kind
+async def test_answer_is_the_vendors_byte_for_byte(stage):
+    replayed = await stage.replay(WHOLE)
 
-    model, number = (found.model, 1) if found.model else (PROMPT_MODEL, PROMPT_VERSION)
-    version = stage.proxy.version(model, number)
-    assert answer.header("x-proxy-version") == version.id
-    assert answer.header("x-proxy-digest") == version.digest
-    assert answer.header("x-proxy-request-id")
+    assert {
+        one.found.name: (one.answer.status, one.answer.body, one.answer.ending) for one in replayed
+    } == {one.found.name: (one.found.status, one.found.answer, "tidy") for one in replayed}
 
 
-@by_name(ABORTED)
-async def test_answer_that_the_vendor_cut_is_cut_for_the_app(stage, found):
-    _, answer = await stage.replay(found)
+@of_each_kind
+async def test_headers_that_sdks_read_come_back(stage):
+    replayed = await stage.replay(PASSED)
 
-    assert answer.ending in ("cut", "reset")
-    assert answer.body.startswith(found.answer)
-    assert b"[DONE]" not in answer.body
+    wanted = {
+        one.found.name: [
+            (name.lower(), value)
+            for name, value in one.found.answer_headers
+            if name.lower() in KEPT or name.lower().startswith(KEPT_PREFIXES)
+        ]
+        for one in replayed
+    }
+    came = {one.found.name: one.answer.headers for one in replayed}
+    missing = {name: [p for p in pairs if p not in came[name]] for name, pairs in wanted.items()}
+    stray = {name: NOT_KEPT & {known for known, _ in headers} for name, headers in came.items()}
+    assert {name: pairs for name, pairs in missing.items() if pairs} == {}
+    assert {name: names for name, names in stray.items() if names} == {}
 
 
-@by_name(REPLACED)
-async def test_vendors_refusal_of_the_proxy_itself_is_not_passed_on(stage, found):
-    _, answer = await stage.replay(found)
+@of_each_kind
+async def test_answer_is_stamped(stage):
+    def version_of(found):
+        model, number = (found.model, 1) if found.model else (PROMPT_MODEL, PROMPT_VERSION)
+        return stage.proxy.version(model, number)
 
-    assert (answer.status, answer.header("x-proxy-error")) == (502, INSTEAD[found.status])
-    error = answer.json["error"]
-    code = error["details"]["error_code"] if found.family == "anthropic" else error["code"]
-    assert code == INSTEAD[found.status]
+    replayed = await stage.replay(SERVED)
+
+    stamps = ("x-proxy-version", "x-proxy-digest")
+    assert {one.found.name: [one.answer.header(name) for name in stamps] for one in replayed} == {
+        one.found.name: [version_of(one.found).id, version_of(one.found).digest] for one in replayed
+    }
+    assert all(one.answer.header("x-proxy-request-id") for one in replayed)
 
 
-@by_name(COMPRESSED)
-async def test_compressed_request_is_refused_before_the_vendor_is_called(stage, found):
+@of_each_kind
+async def test_answer_that_the_vendor_cut_is_cut_for_the_app(stage):
+    replayed = await stage.replay(ABORTED)
+
+    assert {
+        one.found.name
+        for one in replayed
+        if one.answer.ending == "tidy"
+        or not one.answer.body.startswith(one.found.answer)
+        or b"[DONE]" in one.answer.body
+    } == set()
+
+
+@of_each_kind
+async def test_vendors_refusal_of_the_proxy_itself_is_not_passed_on(stage):
+    def code_of(one):
+        error = one.answer.json["error"]
+        anthropic = one.found.family == "anthropic"
+        return error["details"]["error_code"] if anthropic else error["code"]
+
+    replayed = await stage.replay(REPLACED)
+
+    assert {
+        one.found.name: (one.answer.status, one.answer.header("x-proxy-error"), code_of(one))
+        for one in replayed
+    } == {
+        one.found.name: (502, INSTEAD[one.found.status], INSTEAD[one.found.status])
+        for one in replayed
+    }
+
+
+@pytest.mark.parametrize("stage", ["openai-thin", "openai-full"], indirect=True)
+async def test_compressed_request_is_refused_before_the_vendor_is_called(stage):
     before = len(stage.vendor.requests)
 
     async with raw_app(stage.proxy.address) as app:
-        await app.send(found.request())
+        await app.send(COMPRESSED.request())
         answer = await app.answer()
 
     assert answer.status == 400
