@@ -41,7 +41,8 @@ def own_files(*suffixes):
     found = []
     for folder, subfolders, names in os.walk(ROOT):
         subfolders[:] = [name for name in subfolders if not NOT_OURS.fullmatch(name)]
-        found += [Path(folder, name) for name in names]
+        # In a worktree .git is a file, and names the place of the repository.
+        found += [Path(folder, name) for name in names if name != ".git"]
     return sorted(file for file in found if not suffixes or file.suffix in suffixes)
 
 
