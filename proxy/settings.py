@@ -78,6 +78,8 @@ GrantedLabel = Annotated[str, AfterValidator(_granted)]
 Address = Annotated[str, AfterValidator(_address)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+# As long as the store remembers what labels held.
+KeptSeconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
 ByteCount = Annotated[int, Field(gt=0, le=2**40)]
 Count = Annotated[int, Field(gt=0, le=2**31)]
 
@@ -120,6 +122,12 @@ class Models(_Section):
     dir: Path = Field(Path("models"), description="Sources, relative to the configuration file.")
     unmanaged: Literal["reject", "passthrough"] = Field(
         "reject", description="What happens to a model that is not registered."
+    )
+    keep_s: KeptSeconds = Field(
+        1800, description="How long conversations may stay on a version after a pin; 0: not at all."
+    )
+    keep: dict[Name, KeptSeconds] = Field(
+        default_factory=dict, description="By model: `keep_s` where it is another for that one."
     )
     prompts: dict[str, Name] = Field(
         default_factory=dict,

@@ -16,7 +16,7 @@ from proxy.store.redis_link import Source
 from proxy.store.redis_wire import Command, Listener, pack
 
 # RESP3 lets a connection that subscribed send any command; fakeredis refuses as RESP2 does.
-_ALLOWED = {"mget", "smembers"}
+_ALLOWED = {"get", "mget", "smembers"}
 
 
 def fake_store(server: fakeredis.FakeServer, **options: Any) -> RedisStore:

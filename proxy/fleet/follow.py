@@ -20,6 +20,7 @@ from structlog.typing import FilteringBoundLogger
 from proxy import events
 from proxy.errors import ProxyError
 from proxy.fleet.announce import Announcer
+from proxy.fleet.conversations import Conversations
 from proxy.fleet.drills import Drills
 from proxy.fleet.fitness import ALWAYS_FIT, Fit
 from proxy.fleet.held import Held
@@ -90,6 +91,7 @@ class Follower:
         )
         self._announcer = Announcer(store, log)
         self.drills = Drills(store, log)
+        self.conversations = Conversations(store, clock)
         self._began = asyncio.Event()
         self._followed: set[PinKey] = set()
         self._models_due = clock()
@@ -135,6 +137,7 @@ class Follower:
             group.create_task(self._respondent.run())
             group.create_task(self._announcer.run())
             group.create_task(self.drills.run())
+            group.create_task(self.conversations.run())
 
     def _begin_with(self, snapshot: Snapshot | None) -> None:
         if snapshot is not None:
@@ -191,9 +194,13 @@ class Follower:
 
     def _is_news(self, pins: Pins) -> bool:
         """Say whether there is anything to do: a store that did not change gives the same pins."""
-        return bool(self.state.rejected) or (pins is not self._seen and pins != self._seen)
+        seen = self._seen
+        changed = pins is not seen and (seen is None or pins != seen or pins.former != seen.former)
+        return bool(self.state.rejected) or changed
 
     async def _take(self, pins: Pins) -> None:
+        # Before anything is awaited: a version that was rolled back goes on with nothing.
+        self.conversations.told(pins.former, self.snapshot)
         made: dict[PinKey, Pinned] = {}
         rejected = dict.fromkeys(pins.broken, UNREADABLE)
         for key, pin in pins.pins.items():

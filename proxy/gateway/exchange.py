@@ -144,6 +144,8 @@ class ManagedExchange:
 
     def _compose(self, asked: Asked, found: Pinned | Served) -> None:
         line = self._line
+        if isinstance(found, Pinned):
+            found = self._gateway.continued(found, self._request, line)
         served, pin = (found.served, found.pin) if isinstance(found, Pinned) else (found, None)
         line.version, line.digest = served.id, served.version.info.digest
         line.epoch = pin.epoch if pin is not None else None

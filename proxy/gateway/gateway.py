@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -38,8 +39,11 @@ from proxy.observe.request_log import RequestLog
 from proxy.observe.stats import Stats
 from proxy.routing.address import Address, Grant, check_grant, may_ask, parse_address
 from proxy.settings import Settings, Timeouts
-from proxy.versions.names import ByLabel
+from proxy.versions.names import ByLabel, split_id
 from proxy.versions.record import DRILL, PROD
+
+# An app that sends back the stamp of an answer continues what began with it.
+STAMP = b"x-proxy-version"
 
 
 class Waits(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +79,7 @@ class Gateway:
         self.draining = False
         self.waits = Waits.of(settings.timeouts)
         self.depth = settings.limits.depth
+        self._keep, self._keep_s = settings.models.keep, settings.models.keep_s
         self._most_in_flight = settings.limits.in_flight
         self._access = access
         enabled = settings.log.requests
@@ -164,6 +169,23 @@ class Gateway:
                 raise snapshot.absent(address.model, DRILL)
             return snapshot.by_label(address)
         return self.follower.find(address)
+
+    def continued(self, found: Pinned, request: Request, line: RequestLine) -> Pinned | Served:
+        """Return the version that began the conversation, if the app sent its stamp back and it may
+        go on; what the label holds else (docs/conversations.md)."""
+        sent = request.head.fields.get(STAMP)
+        if sent is None or sent == found.served.id.encode():
+            return found
+        model, id = found.pin.model, sent.decode("latin-1")
+        parts = split_id(id)
+        if parts is None or parts[0] != model:
+            return found
+        grant, dialect = request.admitted.grant, request.admitted.endpoint.dialect.name
+        served = self.follower.conversations.find(
+            id, partial(may_ask, grant, model), self._keep.get(model, self._keep_s)
+        )
+        line.kept = served is not None and dialect in served.dialects
+        return served if served is not None and line.kept else found
 
     async def fetch(self, address: Address) -> Served:
         """Get an explicit version. Raises as `Follower.fetch`, and `UnknownModel`."""

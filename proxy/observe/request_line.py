@@ -34,6 +34,7 @@ class RequestLine(msgspec.Struct, gc=False):
     digest: str | None = None
     label: str | None = None
     epoch: int | None = None
+    kept: bool | None = None
     dialect: str | None = None
     vendor: str | None = None
     vendor_model: str | None = None

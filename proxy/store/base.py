@@ -43,6 +43,11 @@ MOST_QUESTIONS = 16
 MAX_QUESTION_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 8 * 2**20
 
+# What labels held is remembered for as long as a conversation may be kept at most; so many are. The
+# text is read with each change of a pin, by the whole fleet.
+FORMER_S = 24 * 3600
+MOST_FORMER = 64
+
 # A suite of a thousand cases makes about 200 KiB; a version is evaluated a few times.
 MAX_RESULT_BYTES = 2**20
 MOST_RESULTS = 200
@@ -172,7 +177,8 @@ class Store(Protocol):
         there by force only (unless that was ratified); a rollback and an undo go back to those too.
         A change to what the label already holds is none: no event, no new epoch. Otherwise the
         epoch grows by one for the whole order, every changed pin carries it, and each change
-        appends one event, a forced one counts as not ratified.
+        appends one event, a forced one counts as not ratified. What a label held is among the
+        former holders from then on (but for `drill`), until it is revoked.
 
         Where the fleet is ahead of the store (`floor` above its epoch), a change to what the
         label already holds is one all the same, and no guard stands in its way: the pin is written
@@ -268,8 +274,8 @@ class Store(Protocol):
         """Return the answers to a question, by the member's key; empty if there are none."""
 
     def watch(self, held: Collection[PinKey]) -> AsyncGenerator[Pins, None]:
-        """Yield the pins, with what the fleet is asked: once at the start, soon after each change,
-        and at least every second.
+        """Yield the pins, with what the fleet is asked and what labels held before: once at the
+        start, soon after each change, and at least every second.
 
         Every yield is a fresh read, so it also tells that the store was there. `held` is read at
         each poll: pins in it are noticed even when they were written by hand. Ends only by an

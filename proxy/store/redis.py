@@ -11,8 +11,10 @@ from proxy.errors import StoreUnavailable, StoreUnsafe
 from proxy.store import records, rules
 from proxy.store import redis_results as results
 from proxy.store.base import (
+    FORMER_S,
     LEASE_S,
     MISSED_S,
+    MOST_FORMER,
     QUESTION_S,
     Attached,
     NewVersion,
@@ -140,8 +142,11 @@ class RedisStore:
             self._keys.pinned,
             *(self._keys.of_model(kind, model) for model in models for kind in _PINNED),
             *(self._keys.pin((change.model, change.label)) for change in order.changes),
+            self._keys.former,
         ]
-        arguments = (order_text(order, models, known), OPERATION_TTL_S, self._keys.changes)
+        remembered = (MOST_FORMER, FORMER_S)
+        asked = (order_text(order, models, known), OPERATION_TTL_S)
+        arguments = (*asked, self._keys.changes, *remembered)
         answer = await self._scripts.change("pin", order.operation, keys, arguments)
         return results.swapped(order, answer)
 

@@ -49,6 +49,11 @@ class Keys:
         return self.named("questions")
 
     @property
+    def former(self) -> str:
+        """What labels held before; see `former_text`."""
+        return self.named("former")
+
+    @property
     def changes(self) -> str:
         """The channel on which every swap and every question is announced. It has the namespace's
         tag as well, for the sake of access rules that go by pattern."""

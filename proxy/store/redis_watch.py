@@ -19,14 +19,14 @@ from typing import Any
 from hiredis import PushNotification
 
 from proxy.errors import StoreUnavailable, StoreUnsafe
-from proxy.store import question_text
+from proxy.store import former_text, question_text
 from proxy.store.pin_text import assemble
 from proxy.store.redis_answers import FAILURES, Nonsense, failure
 from proxy.store.redis_fit import parse_info, refuse_unfit
 from proxy.store.redis_keys import Keys, listed
 from proxy.store.redis_link import inspect
 from proxy.store.redis_wire import Command, Wire, pack
-from proxy.versions.record import PinKey, Pins, Question
+from proxy.versions.record import Former, PinKey, Pins, Question
 
 POLL_S = 0.25
 _JITTER = 0.2  # as a share: a fleet that started together does not ask together
@@ -46,7 +46,8 @@ class Reading:
     One read is under way at a time, and one more is remembered. A read asks for the texts of all
     pins it knows of, and, if a change is likely, then for the list of pins. When the list names
     none that was not asked for, the texts were all there was when they were read. What the fleet is
-    asked comes with the texts.
+    asked comes with the texts, what labels held before with the list: a swap changes it, and it may
+    be read later than the pins, since what was revoked meanwhile is no longer in it.
     """
 
     def __init__(self, keys: Keys, held: Collection[PinKey]) -> None:
@@ -61,8 +62,9 @@ class Reading:
         self._awaited = 0
         self._listing = False
         self._again = False
-        self._last: tuple[object, bytes | None, Pins] | None = None
+        self._last: tuple[object, object, Pins] | None = None
         self._decoded: tuple[bytes | None, tuple[Question, ...]] = (None, ())
+        self._former: tuple[bytes | None, tuple[Former, ...]] = (None, ())
 
     def start(self) -> list[Command]:
         """Return the commands of a read after a hint, or none if a read is under way."""
@@ -85,8 +87,10 @@ class Reading:
         self._awaited -= 1
         if self._texts is None:
             self._texts = list(answer)
-        else:
+        elif self._awaited:
             self._listed, self._listed_at = self._names(answer), self._texts[0]
+        elif answer != self._former[0]:
+            self._former = (answer, former_text.decode(answer))
         if self._awaited:
             return [], None
         if not self._listing and self._texts[0] != self._listed_at:
@@ -108,10 +112,10 @@ class Reading:
         return commands
 
     def _made(self, asked: list[PinKey]) -> tuple[list[Command], list[Command]]:
-        """Return the commands of a read without the list of pins, and with it."""
+        """Return the commands of a read without the list of pins, and with it and what follows."""
         first = (self._keys.epoch, self._keys.questions)
         texts: Command = ["MGET", *first, *map(self._keys.pin, asked)]
-        return [texts], [texts, ["SMEMBERS", self._keys.pinned]]
+        return [texts], [texts, ["SMEMBERS", self._keys.pinned], ["GET", self._keys.former]]
 
     def _names(self, answer: Any) -> frozenset[PinKey]:
         """Read the list of pins, or return the last one where it did not change."""
@@ -122,8 +126,8 @@ class Reading:
     def _pins(self, texts: list[bytes | None]) -> Pins:
         """Make the pins, or return the last ones where nothing changed: that is the usual case."""
         epoch, questions, *found = texts
-        asked = (self._asked, epoch, found)
-        if self._last is not None and self._last[:2] == (asked, questions):
+        asked, beside = (self._asked, epoch, found), (questions, self._former[0])
+        if self._last is not None and self._last[:2] == (asked, beside):
             return self._last[2]
         if self._last is not None and self._last[0] == asked:
             pins = self._last[2]
@@ -131,8 +135,8 @@ class Reading:
             pins = assemble(epoch, dict(zip(self._asked, found, strict=True)), self._listed)
         if questions != self._decoded[0]:
             self._decoded = (questions, question_text.decode(questions))
-        pins = Pins(pins.epoch, pins.pins, pins.broken, self._decoded[1])
-        self._last = (asked, questions, pins)
+        pins = Pins(pins.epoch, pins.pins, pins.broken, self._decoded[1], self._former[1])
+        self._last = (asked, beside, pins)
         return pins
 
 

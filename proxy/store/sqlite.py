@@ -238,4 +238,5 @@ def _look(
     if now == seen:
         return now, None
     questions = fleet.questions(connection, question_s)
-    return now, replace(tables.pins(connection), questions=questions)
+    former = tables.former(connection)
+    return now, replace(tables.pins(connection), questions=questions, former=former)

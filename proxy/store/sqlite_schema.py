@@ -60,5 +60,11 @@ SCHEMA = Schema(
             ) WITHOUT ROWID""",
             "CREATE TABLE drills (model TEXT PRIMARY KEY, drill TEXT NOT NULL) WITHOUT ROWID",
         ),
+        (
+            """CREATE TABLE former (
+                sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, label TEXT NOT NULL,
+                at_ms INTEGER NOT NULL
+            )""",
+        ),
     ),
 )

@@ -11,12 +11,22 @@ from typing import Any
 
 from proxy.errors import VersionConflict
 from proxy.store import evidence_text, pin_text, records
-from proxy.store.base import NewVersion, Order
+from proxy.store.base import FORMER_S, MOST_FORMER, NewVersion, Order
 from proxy.store.records import Kept, MovedResult, RegisterResult, SwapResult
 from proxy.store.rules import Known, Plan, Step, decide, short_hex
 from proxy.versions.evidence import Drill, Verdict
 from proxy.versions.names import split_id, version_id
-from proxy.versions.record import Event, Guards, Kind, Pins, Registered, Version, VersionInfo
+from proxy.versions.record import (
+    DRILL,
+    Event,
+    Former,
+    Guards,
+    Kind,
+    Pins,
+    Registered,
+    Version,
+    VersionInfo,
+)
 
 # Through the Julian day: SQLite learned sub-second Unix times only with 3.42.
 _NOW_MS = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
@@ -196,6 +206,7 @@ def _carry_out(connection: sqlite3.Connection, order: Order, step: Step, at_ms: 
     if step.restored:
         taken = (pin.model, step.restored)
         connection.execute("DELETE FROM revoked WHERE model = ? AND id = ?", taken)
+    _remember(connection, step, at_ms)
     place = (pin.model, pin.label, pin.id)
     if step.forced:
         values = (*place, str(pin.epoch))
@@ -206,6 +217,30 @@ def _carry_out(connection: sqlite3.Connection, order: Order, step: Step, at_ms: 
         step.change, order, pin.epoch, step.previous, step.revoked, step.restored, step.verdict
     )
     append(connection, pin.model, fields, at_ms)
+
+
+def _remember(connection: sqlite3.Connection, step: Step, at_ms: int) -> None:
+    """Put what the label held among the former holders, or take out what was revoked."""
+    left, label = step.previous, step.pin.label
+    if left is None:
+        return
+    revoked = connection.execute("SELECT 1 FROM revoked WHERE id = ?", (left,)).fetchone()
+    if revoked is not None:
+        connection.execute("DELETE FROM former WHERE id = ?", (left,))
+    elif left != step.pin.id and label != DRILL:
+        values = (left, label, at_ms)
+        connection.execute("INSERT INTO former (id, label, at_ms) VALUES (?,?,?)", values)
+        connection.execute(
+            "DELETE FROM former WHERE at_ms < ? OR sequence NOT IN"
+            " (SELECT sequence FROM former ORDER BY sequence DESC LIMIT ?)",
+            (at_ms - FORMER_S * 1000, MOST_FORMER),
+        )
+
+
+def former(connection: sqlite3.Connection) -> tuple[Former, ...]:
+    """Return the former holders, oldest first."""
+    rows = connection.execute("SELECT id, label, at_ms FROM former ORDER BY sequence")
+    return tuple(Former(str(id), str(label), int(at_ms)) for id, label, at_ms in rows)
 
 
 def _swap_result(scope: str, plan: Plan) -> SwapResult:

@@ -149,14 +149,26 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """A version (an id) that a label held until `at_ms`, milliseconds since 1970 by the store's
+    clock, and that nobody revoked since."""
+
+    id: str
+    label: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pins:
     """All pins at one moment. `broken` names labels whose pin cannot be read (written by hand).
-    `questions` are those that the fleet was asked a moment ago; they are no part of the pins."""
+    `questions` are those that the fleet was asked a moment ago, `former` what labels held of late,
+    oldest first; they are no part of the pins, and only a watch reads them."""
 
     epoch: int
     pins: dict[PinKey, Pin]
     broken: frozenset[PinKey] = frozenset()
     questions: tuple[Question, ...] = field(default=(), compare=False)
+    former: tuple[Former, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import pytest
 from proxy.errors import StoreUnavailable
 from proxy.store.redis_keys import Keys
 from proxy.store.redis_watch import Reading
-from proxy.versions.record import Question
+from proxy.versions.record import Former, Question
 from tests.contracts.places import MODEL
 
 KEYS = Keys()
@@ -14,6 +14,7 @@ PROD = (MODEL, "prod")
 # An epoch, no questions, and what prod holds.
 EPOCH_1 = [b"1", None, b"1|recommender-v1-abcdef|sha256:" + b"abcdef" + b"0" * 58 + b"|op"]
 LISTED = [f"{MODEL}:prod".encode()]
+LEFT = b'[{"id":"recommender-v1-abcdef","label":"prod","at_ms":"1"}]'
 ASKED = b'[{"id":"q-1","kind":"prepare","body":"{}","at_ms":"1"}]'
 
 
@@ -21,23 +22,29 @@ def verbs(commands):
     return [command[0] for command in commands]
 
 
+def listed(reading, names=LISTED, former=None):
+    """Answer with the list of pins, and with what labels held before."""
+    assert reading.take(names) == ([], None)
+    return reading.take(former)
+
+
 def first_read():
     """Return a reading that knows of the pin of prod."""
     reading = Reading(KEYS, ())
     reading.start()
     reading.take([b"1", None])
-    reading.take(LISTED)
+    listed(reading)
     reading.take(EPOCH_1)
-    reading.take(LISTED)
+    listed(reading)
     return reading
 
 
 def test_pins_that_were_not_asked_for_are_asked_for():
     reading = Reading(KEYS, ())
-    assert verbs(reading.start()) == ["MGET", "SMEMBERS"]
+    assert verbs(reading.start()) == ["MGET", "SMEMBERS", "GET"]
     assert reading.take([b"1", None]) == ([], None)
 
-    commands, pins = reading.take(LISTED)
+    commands, pins = listed(reading)
 
     assert commands[0] == ["MGET", KEYS.epoch, KEYS.questions, KEYS.pin(PROD)]
     assert pins is None
@@ -48,7 +55,7 @@ def test_a_read_is_complete_with_the_list():
     reading.start()
     reading.take(EPOCH_1)
 
-    commands, pins = reading.take(LISTED)
+    commands, pins = listed(reading)
 
     assert commands == []
     assert (pins.epoch, pins.pins.keys()) == (1, {PROD})
@@ -69,7 +76,7 @@ def test_a_poll_that_finds_another_epoch_asks_for_the_list():
 
     commands, pins = reading.take([b"2", *EPOCH_1[1:]])
 
-    assert verbs(commands) == ["MGET", "SMEMBERS"]
+    assert verbs(commands) == ["MGET", "SMEMBERS", "GET"]
     assert pins is None
 
 
@@ -79,10 +86,10 @@ def test_one_read_is_under_way_and_one_is_remembered():
 
     assert [reading.start(), reading.start(), reading.poll()] == [[], [], []]
     assert reading.take(EPOCH_1) == ([], None)
-    again, pins = reading.take(LISTED)
-    assert (verbs(again), pins.epoch) == (["MGET", "SMEMBERS"], 1)
+    again, pins = listed(reading)
+    assert (verbs(again), pins.epoch) == (["MGET", "SMEMBERS", "GET"], 1)
     reading.take(EPOCH_1)
-    last, _ = reading.take(LISTED)
+    last, _ = listed(reading)
     assert last == []
 
 
@@ -132,12 +139,24 @@ def test_a_question_passes_with_its_text():
     assert (pins.questions, pins.pins.keys()) == ((), {PROD})
 
 
+def test_what_labels_held_comes_with_the_list_and_stays_until_the_next():
+    reading = first_read()
+    reading.start()
+    reading.take(EPOCH_1)
+    _, pins = listed(reading, former=LEFT)
+    reading.poll()
+    _, later = reading.take(list(EPOCH_1))
+
+    assert pins.former == (Former("recommender-v1-abcdef", "prod", 1),)
+    assert later is pins
+
+
 def test_what_is_held_is_looked_up_at_each_poll():
     held = set()
     reading = Reading(KEYS, held)
     reading.start()
     reading.take([None, None])
-    reading.take([])
+    listed(reading, [])
     held.add(PROD)
 
     (texts,) = reading.poll()
@@ -151,8 +170,8 @@ def test_a_store_that_keeps_changing_is_read_until_it_holds_still():
     for label in ("a", "b", "c"):
         reading.take([b"1", None] + [None] * len(reading._asked))
         names = [f"{MODEL}:{each}".encode() for each in "abc"[: "abc".index(label) + 1]]
-        commands, pins = reading.take(names)
-        assert (len(commands), pins) == (2, None)
+        commands, pins = listed(reading, names)
+        assert (len(commands), pins) == (3, None)
 
 
 def test_an_answer_that_nobody_waits_for_is_a_fault():

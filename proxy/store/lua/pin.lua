@@ -1,7 +1,7 @@
 -- Carry out all changes of an order or none. The rules are those of proxy/store/rules.py.
 -- KEYS: 1 op  2 epoch  3 pinned, then nine for each model: versions meta held revoked frozen
---       history gate verdicts unratified, then the pin of each change
--- ARGV: 1 the order as JSON  2 seconds to keep op  3 channel
+--       history gate verdicts unratified, then the pin of each change, then former
+-- ARGV: 1 the order as JSON  2 seconds to keep op  3 channel  4 most former  5 seconds to keep them
 -- The order: scope operation by reason known floor models changes; a change: of (which model)
 -- model label id number digest kind expect ('' is nothing) revoke restore force
 local order = cjson.decode(ARGV[1])
@@ -16,6 +16,7 @@ end
 for _ in ipairs(order.changes) do
   kinds[#kinds + 1] = 'string'
 end
+kinds[#kinds + 1] = 'string'
 local bad = foreign(kinds)
 if bad then
   return bad
@@ -119,6 +120,15 @@ if epoch > MAX_EPOCH then
   return {'EXHAUSTED', 1}
 end
 
+-- What labels held before, oldest first: conversations that began with it may go on.
+local former, ended = {}, {}
+for _, one in ipairs(object_in(redis.call('GET', KEYS[#KEYS]) or '') or {}) do
+  if type(one) == 'table' and type(one.id) == 'string' and type(one.label) == 'string'
+    and type(one.at_ms) == 'string' then
+    former[#former + 1] = {id = one.id, label = one.label, at_ms = one.at_ms}
+  end
+end
+
 local at_ms, new_epoch = now_ms(), whole(epoch)
 if #moving > 0 then
   redis.call('SET', KEYS[2], new_epoch)
@@ -133,6 +143,11 @@ for _, change in ipairs(moving) do
   if change.revoke and previous and previous ~= change.id
     and redis.call('HSETNX', key_of(change, 4), previous, order.reason) == 1 then
     revoked = previous
+  end
+  if previous and redis.call('HEXISTS', key_of(change, 4), previous) == 1 then
+    ended[previous] = true
+  elseif previous and previous ~= change.id and change.label ~= 'drill' then
+    former[#former + 1] = {id = previous, label = change.label, at_ms = at_ms}
   end
   if (change.force or change.restore) and redis.call('HDEL', key_of(change, 4), change.id) == 1 then
     restored = change.id
@@ -159,6 +174,20 @@ for _, change in ipairs(moving) do
     redis.call('HDEL', key_of(change, 9), change.place)
   end
   change.moved = true
+end
+
+if #moving > 0 then
+  local kept = {}
+  for i = #former, 1, -1 do
+    if not ended[former[i].id] and #kept < tonumber(ARGV[4]) then
+      table.insert(kept, 1, former[i])
+    end
+  end
+  if #kept > 0 then
+    redis.call('SET', KEYS[#KEYS], cjson.encode(kept), 'EX', ARGV[5])
+  else
+    redis.call('DEL', KEYS[#KEYS])
+  end
 end
 
 local moved = {}
