@@ -216,8 +216,9 @@ def _warnings(source: Source, vendors: Mapping[str, Vendor] | None) -> Iterator[
     for place in (content.model, *content.routing.fallback):
         if vendors is not None and place.vendor not in vendors:
             yield f"{source.model}: vendor {place.vendor} is not in this configuration"
-    if content.routing.fallback and content.routing.attempts < 2:
-        yield f"{source.model}: routing.fallback is never used with attempts = 1"
+    for name in ("fallback", "retry_on"):
+        if getattr(content.routing, name) and content.routing.attempts < 2:
+            yield f"{source.model}: routing.{name} is never used with attempts = 1"
     yield from _dialect_warnings(source.model, content, vendors)
 
 

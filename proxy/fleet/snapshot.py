@@ -24,6 +24,7 @@ from proxy.errors import (
 )
 from proxy.routing.address import Address
 from proxy.routing.retry import targets
+from proxy.routing.rules import Rules
 from proxy.versions.content import MAX_CONTENT_BYTES, Content, VendorModel
 from proxy.versions.identity import load
 from proxy.versions.names import ByLabel, ByNumber, split_id
@@ -65,6 +66,7 @@ class Served:
     dialects: Mapping[str, Compiled] = field(repr=False)
     stamp: bytes = field(repr=False)
     targets: tuple[Target, ...] = field(repr=False)
+    rules: Rules = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -97,7 +99,8 @@ def make_ready(version: Version) -> Served:
     info = version.info
     stamp = f"x-proxy-version: {info.id}\r\nx-proxy-digest: {info.digest}\r\n".encode()
     wanted = targets(content.model, content.routing)
-    return Served(version, content, compiled, stamp, tuple(map(target_of, wanted)))
+    places = tuple(map(target_of, wanted))
+    return Served(version, content, compiled, stamp, places, Rules.of(content.routing))
 
 
 async def ready(version: Version) -> Served:

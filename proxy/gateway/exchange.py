@@ -10,26 +10,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from proxy.dialects.base import Asked, Endpoint, Observer, Seen
-from proxy.errors import (
-    RequestError,
-    UnknownModel,
-    UpstreamAuth,
-    UpstreamProtocol,
-    UpstreamTimeout,
-    UpstreamUnreachable,
-)
+from proxy.dialects.base import Asked, Endpoint, Observer
+from proxy.errors import RequestError, UnknownModel, UpstreamTimeout, UpstreamUnreachable
 from proxy.fleet.snapshot import Pinned, Served
-from proxy.gateway.headers import is_offered, returned, upstream_head, with_lists
+from proxy.gateway.attempts import Attempts, failure_of
+from proxy.gateway.headers import returned, upstream_head, with_lists
 from proxy.gateway.plan import Plan, passthrough, plan
 from proxy.gateway.reply import answer_error, request_id_line
+from proxy.gateway.vendor_answer import note, outcome, problem
 from proxy.http.answer import status_line
 from proxy.http.listener import Request
 from proxy.http.server import ServerConnection
 from proxy.http.upstream import AnswerHead, UpstreamConnection
 from proxy.observe.request_line import Outcome
-from proxy.routing import retry
 from proxy.routing.address import Address, parse_address, prompt_address
+from proxy.routing.retry import Failure, Kind, Retry, retry_after_s
 from proxy.versions.names import ByLabel
 
 if TYPE_CHECKING:
@@ -44,6 +39,7 @@ class ManagedExchange:
     """Implements what both connections expect of an exchange (`http.server`, `http.upstream`)."""
 
     __slots__ = (
+        "_attempts",
         "_began",
         "_connection",
         "_dialect",
@@ -61,6 +57,7 @@ class ManagedExchange:
         "_target",
         "_total",
         "_upstream",
+        "_waits",
     )
 
     def __init__(self, gateway: Gateway, connection: ServerConnection, request: Request) -> None:
@@ -76,6 +73,8 @@ class ManagedExchange:
         self._observer: Observer | None = None
         self._own_credential = False
         self._target = 0
+        self._attempts: Attempts | None = None
+        self._waits = gateway.waits
         self._began = False
         self._framed = False
         self._paused = False
@@ -156,7 +155,8 @@ class ManagedExchange:
         line = self._line
         line.dropped, line.app_fields = made.composed.dropped, made.composed.app_fields
         self._plan, self._stamp = made, made.stamp
-        self._total = self._gateway.loop.time() + made.routing.timeout_s
+        self._total = self._gateway.loop.time() + made.rules.timeout_s
+        self._waits = made.rules.limits(self._gateway.waits)
         self._attempt(made, 0)
 
     # --- calling the vendor
@@ -194,6 +194,11 @@ class ManagedExchange:
         return not self._over
 
     @property
+    def connect_s(self) -> float:
+        """How long opening a connection may take."""
+        return min(self._waits.connect_s, self._total - self._gateway.loop.time())
+
+    @property
     def version_by_label(self) -> str | None:
         """The id of the version that answers, if a label was asked for."""
         return self._line.version if self._line.epoch is not None else None
@@ -203,27 +208,42 @@ class ManagedExchange:
         if self._paused:
             connection.pause()
         else:
-            self._wait(self._gateway.waits.first_byte_s)
+            self._wait(self._waits.first_byte_s)
 
     def stalled(self, stalled: bool) -> None:
-        waits = self._gateway.waits
+        waits = self._waits
         self._wait(waits.write_s if stalled else waits.first_byte_s)
 
     def failed(self, error: RequestError, *, not_sent: bool) -> None:
         self._upstream = None
-        if self._over:
-            return
-        if self._began:
-            self._break(Outcome.BROKEN, error)
-            return
+        if not self._over and not self._repeats(failure_of(error, not_sent=not_sent)):
+            self._give_up(error)
+
+    def _repeats(self, failure: Failure) -> bool:
+        """Have another attempt made, if the version's rules say so."""
         assert self._plan is not None
-        step = retry.decide(self._plan.routing, attempt=self._line.attempt, not_sent=not_sent)
-        if isinstance(step, retry.GiveUp):
-            self._answer_error(error)
-        elif step.after_s:
+        attempts, now = self._attempts, self._gateway.loop.time()
+        if attempts is None:
+            order = tuple(range(len(self._plan.targets)))
+            attempts = self._attempts = Attempts(self._plan.rules, order, self._target)
+        step = attempts.after(failure, now, self._total, begun=self._began)
+        if not isinstance(step, Retry):
+            return False
+        self._drop_upstream()
+        self._connection.deadline = self._total
+        if step.after_s:
             self._gateway.loop.call_later(step.after_s, self._again, step.target)
         else:
             self._again(step.target)
+        return True
+
+    def _give_up(self, error: RequestError) -> None:
+        self._drop_upstream()
+        if self._began:
+            self._break(Outcome.BROKEN, error)
+        else:
+            out_of_time = self._gateway.loop.time() >= self._total
+            self._answer_error(UpstreamTimeout() if out_of_time else error)
 
     def _again(self, target: int) -> None:
         if self._over:
@@ -237,36 +257,24 @@ class ManagedExchange:
     # --- answering
 
     def answered(self, head: AnswerHead) -> None:
-        fields = head.fields
-        problem = self._problem(head, fields)
-        if problem is not None:
-            self._drop_upstream()
-            self._answer_error(problem)
+        fields, status = head.fields, head.status
+        if status >= 400 and self._repeats(Failure(Kind.STATUS, status, retry_after_s(fields))):
             return
-        self._line.status = head.status
+        wrong = problem(head, self._request.head.fields, own_credential=self._own_credential)
+        if wrong is not None:
+            self._drop_upstream()
+            self._answer_error(wrong)
+            return
+        self._line.status = status
         kind = fields.get(b"content-type", b"")
-        stream = head.status < 300 and kind.startswith(b"text/event-stream")
+        stream = status < 300 and kind.startswith(b"text/event-stream")
         self._observer = self._endpoint.observer(stream=stream)
         self._framed = head.length is not None
         self._began = True
         headers = b"".join((returned(head.headers), request_id_line(self._line), self._stamps()))
-        self._connection.start(status_line(head.status), headers, head.length)
+        self._connection.start(status_line(status), headers, head.length)
         # The body was kept for another attempt; there is none any more.
         self._request.body = b""
-
-    def _problem(self, head: AnswerHead, fields: dict[bytes, bytes]) -> RequestError | None:
-        """Return why the vendor's answer cannot be passed on, if so."""
-        if 300 <= head.status < 400:
-            return UpstreamProtocol("the vendor redirected the request; redirects are not followed")
-        if head.status in (401, 403) and self._own_credential:
-            # Its text may repeat a part of the key.
-            return UpstreamAuth(hint="run: proxyctl check")
-        if (coding := fields.get(b"content-encoding")) is None:
-            return None
-        offered = self._request.head.fields.get(b"accept-encoding", b"")
-        if coding.lower() != b"identity" and not is_offered(coding, offered):
-            return UpstreamProtocol("the vendor compressed its answer in a way the app cannot read")
-        return None
 
     def _stamps(self) -> bytes:
         """Return the stamp, as far as it is known."""
@@ -289,34 +297,20 @@ class ManagedExchange:
             # A chunk is not held back for the rest of the turn: it comes alone, as a rule.
             self._connection.write_out()
             if not self._paused:
-                self._wait(self._gateway.waits.idle_s)
+                self._wait(self._waits.idle_s)
 
     def ended(self, *, by_eof: bool) -> None:
         self._upstream = None
         if self._over:
             return
-        seen = self._look()
+        seen = note(self._line, self._observer)
         if by_eof and not seen.ended:
             self._break(Outcome.BROKEN, UpstreamUnreachable())
             return
         connection = self._connection
-        self._close(self._outcome(seen))
+        self._close(outcome(self._line.status, seen))
         connection.finish()
         connection.next()
-
-    def _outcome(self, seen: Seen) -> Outcome:
-        if self._line.status >= 400 or seen.failed:
-            return Outcome.VENDOR_ERROR
-        return Outcome.OK if seen.ended or seen.lost_sight else Outcome.INCOMPLETE
-
-    def _look(self) -> Seen:
-        """Put what the observer saw into the line."""
-        seen = self._observer.finish() if self._observer is not None else Seen()
-        line = self._line
-        line.served_model, line.finish_reason = seen.served_model, seen.finish_reason
-        line.input_tokens, line.output_tokens = seen.input_tokens, seen.output_tokens
-        line.cached_tokens = seen.cached_tokens
-        return seen
 
     # --- endings
 
@@ -333,7 +327,7 @@ class ManagedExchange:
     def _break(self, outcome: Outcome, error: RequestError) -> None:
         """Break off an answer that has begun, with the dialect's error event where it fits in."""
         self._drop_upstream()
-        self._look()
+        note(self._line, self._observer)
         self._line.error = error.code
         if not self._framed and self._observer is not None and self._observer.between_events:
             self._connection.write(self._dialect.error_event(error, self._line.request_id))
@@ -357,7 +351,7 @@ class ManagedExchange:
         if self._over:
             return
         self._drop_upstream()
-        seen = self._look()
+        seen = note(self._line, self._observer)
         # SDKs hang up as soon as they have read the end marker, before the last chunk.
         self._line.status = self._line.status or CLIENT_CLOSED_STATUS
         self._close(Outcome.OK if seen.ended else Outcome.CLIENT_CLOSED)
@@ -369,18 +363,20 @@ class ManagedExchange:
 
     def resume(self) -> None:
         self._paused = False
-        self._wait(self._gateway.waits.idle_s)
+        self._wait(self._waits.idle_s)
         if self._upstream is not None:
             self._upstream.resume()
 
     def expire(self, now: float) -> None:
         if self._paused:
             self._abort(Outcome.STALLED)
-        elif self._began:
-            self._break(Outcome.BROKEN, UpstreamTimeout())
-        else:
-            self._drop_upstream()
-            self._answer_error(UpstreamTimeout())
+        elif self._began or now >= self._total:
+            self._give_up(UpstreamTimeout())
+        elif self._upstream is None:
+            # Between two attempts, or while a connection is opened: those waits end by themselves.
+            self._connection.deadline = self._total
+        elif not self._repeats(Failure(Kind.FIRST_BYTE_TIMEOUT)):
+            self._give_up(UpstreamTimeout())
 
     def cut_off(self) -> None:
         """Break off at the end of a shutdown's grace."""
@@ -394,7 +390,7 @@ class ManagedExchange:
         if self._over:
             return
         self._drop_upstream()
-        self._look()
+        note(self._line, self._observer)
         connection = self._connection
         self._close(outcome)
         connection.abort()

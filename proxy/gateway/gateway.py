@@ -38,6 +38,7 @@ from proxy.observe.request_line import Outcome, RequestLine
 from proxy.observe.request_log import RequestLog
 from proxy.observe.stats import Stats
 from proxy.routing.address import Address, Grant, check_grant, may_ask, parse_address
+from proxy.routing.rules import Waits
 from proxy.settings import Settings, Timeouts
 from proxy.versions.names import ByLabel, split_id
 from proxy.versions.record import DRILL, PROD
@@ -46,16 +47,9 @@ from proxy.versions.record import DRILL, PROD
 STAMP = b"x-proxy-version"
 
 
-class Waits(msgspec.Struct, frozen=True, gc=False):
-    """The limits of waits that each request looks up several times; settings are slow to read."""
-
-    first_byte_s: float
-    idle_s: float
-    write_s: float
-
-    @classmethod
-    def of(cls, timeouts: Timeouts) -> Waits:
-        return cls(timeouts.first_byte_s, timeouts.idle_s, timeouts.write_s)
+def waits_of(timeouts: Timeouts) -> Waits:
+    """Return the limits that each request looks up several times; settings are slow to read."""
+    return Waits(timeouts.connect_s, timeouts.first_byte_s, timeouts.idle_s, timeouts.write_s)
 
 
 class Gateway:
@@ -77,7 +71,7 @@ class Gateway:
         self.stats = stats
         self.loop = loop
         self.draining = False
-        self.waits = Waits.of(settings.timeouts)
+        self.waits = waits_of(settings.timeouts)
         self.depth = settings.limits.depth
         self._keep, self._keep_s = settings.models.keep, settings.models.keep_s
         self._most_in_flight = settings.limits.in_flight

@@ -10,10 +10,14 @@ from proxy.dialects.base import Asked, Composed, Dialect, WithoutModel
 from proxy.dialects.raw import Buffer
 from proxy.errors import UnknownModel
 from proxy.fleet.snapshot import Served, Target, target_of
+from proxy.routing.rules import Rules
 from proxy.versions.content import Routing, VendorModel
 
 # Visible ASCII, as long as a version's own vendor model may be.
 _VENDOR_MODEL = re.compile(r"[\x21-\x7e]{1,256}")
+
+# What holds where no version says anything.
+_NO_RULES = Rules.of(Routing())
 
 UNVERSIONED = b"x-proxy-version: unversioned\r\n"
 
@@ -23,7 +27,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
     composed: Composed
     targets: tuple[Target, ...]
-    routing: Routing
+    rules: Rules
     stamp: bytes
 
     def body(self, target: int) -> list[Buffer]:
@@ -36,7 +40,7 @@ def plan(served: Served, dialect: Dialect, asked: Asked) -> Plan:
     stamp = served.stamp
     if composed.dropped:
         stamp += b"x-proxy-dropped: %b\r\n" % ",".join(composed.dropped).encode()
-    return Plan(composed, served.targets, served.content.routing, stamp)
+    return Plan(composed, served.targets, served.rules, stamp)
 
 
 def passthrough(asked: Asked, vendor: str, body: bytes | bytearray) -> Plan:
@@ -48,4 +52,4 @@ def passthrough(asked: Asked, vendor: str, body: bytes | bytearray) -> Plan:
     if _VENDOR_MODEL.fullmatch(model) is None:
         raise UnknownModel()
     target = target_of(VendorModel(vendor=vendor, id=model))
-    return Plan(WithoutModel(b"", (body,)), (target,), Routing(), UNVERSIONED)
+    return Plan(WithoutModel(b"", (body,)), (target,), _NO_RULES, UNVERSIONED)

@@ -54,11 +54,14 @@ class Call(Protocol):
     """What a connection tells the exchange that uses it. After `ended` or `failed` nothing comes.
 
     `flush` follows each read that brought something. `wanted` turns False when the exchange is
-    over while a connection is still being opened for it.
+    over while a connection is still being opened for it; `connect_s` limits how long that takes.
     """
 
     @property
     def wanted(self) -> bool: ...
+
+    @property
+    def connect_s(self) -> float: ...
 
     def sending(self, connection: UpstreamConnection) -> None:
         """A connection is there; the request is being written to it."""
@@ -314,7 +317,7 @@ class Pool:
 
     async def _connect(self, call: Call, head: bytes, body: Sequence[Buffer], size: int) -> None:
         try:
-            connection = await self._opened()
+            connection = await self._opened(call.connect_s)
         except (OSError, TimeoutError):
             call.failed(UpstreamUnreachable(), not_sent=True)
             return
@@ -324,9 +327,9 @@ class Pool:
         else:
             self.idle(connection)
 
-    async def _opened(self) -> UpstreamConnection:
+    async def _opened(self, limit_s: float) -> UpstreamConnection:
         origin = self._origin
-        async with asyncio.timeout(self._timeouts.connect_s):
+        async with asyncio.timeout(min(limit_s, self._timeouts.connect_s)):
             _, connection = await self._loop.create_connection(
                 lambda: UpstreamConnection(self),
                 origin.host,

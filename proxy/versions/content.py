@@ -82,11 +82,35 @@ Text = Annotated[str, AfterValidator(_whole_text)]
 Json = Annotated[Any, AfterValidator(_plain_json)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 VendorName = Annotated[str, AfterValidator(_model_name)]
+Wait = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 Integer = Annotated[int, Field(strict=True, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}\z")]
 
 _PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+
+_RETRIED = re.compile(r"status:(?:4[0-9]{2}|5[0-9]{2}|5xx)|first_byte_timeout|reset")
+
+# By these a vendor refuses a request, unworked and unbilled. Two that say that a server waited in
+# vain are no refusals: the vendor's own servers may have gone on meanwhile.
+_REFUSED = re.compile(r"status:(?:4(?!08|99)[0-9]{2}|529)")
+
+
+def _retried_failure(text: str) -> str:
+    if _RETRIED.fullmatch(text) is None:
+        raise ValueError(
+            "must be status:NNN (400 and up), status:5xx, first_byte_timeout or reset; what was "
+            "not sent is repeated without being named"
+        )
+    return text
+
+
+def _as_set(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Order does not matter here, so it must not make another version."""
+    return tuple(sorted(set(names)))
+
+
+RetriedFailure = Annotated[str, AfterValidator(_retried_failure)]
 
 SystemRule = Literal["replace", "append", "reject"]
 FieldRule = Literal["pinned", "default", "reject"]
@@ -187,11 +211,19 @@ class Policy(_Part):
 
 
 class Routing(_Part):
-    """What happens when a vendor fails. Attempts count the first; only failures in which nothing
-    of the request can have been processed are followed by another."""
+    """Where a request goes, how long that may take, and what another attempt follows.
 
-    timeout_s: Number = Field(600.0, gt=0, le=86400)
+    Attempts count the first. Only what cannot have been served is followed by another, and what
+    `retry_on` names. Waits that are not set are the operator's, whose limits are never exceeded.
+    """
+
+    timeout_s: Wait = 600.0
+    connect_timeout_s: Wait | None = None
+    first_byte_timeout_s: Wait | None = None
+    idle_timeout_s: Wait | None = None
     attempts: Integer = Field(1, ge=1, le=10)
+    retry_on: Annotated[tuple[RetriedFailure, ...], AfterValidator(_as_set)] = ()
+    may_bill_twice: bool = False
     fallback: tuple[VendorModel, ...] = ()
 
 
@@ -227,6 +259,7 @@ def complaints(content: Content) -> list[Complaint]:
         *_undeclared_variables(content),
         *_repeated_tools(content),
         *_unknown_policy_fields(content),
+        *_unsaid_risks(content.routing),
     ]
 
 
@@ -259,3 +292,14 @@ def _unknown_policy_fields(content: Content) -> Iterator[Complaint]:
     extras = {key for fields in content.generation.extra.values() for key in fields}
     for name in sorted(content.policy.fields.keys() - known - extras):
         yield ("policy", "fields", name), "no generation field of this name"
+
+
+def _unsaid_risks(routing: Routing) -> Iterator[Complaint]:
+    """Money is spent twice only where the version says in so many words that it may be."""
+    risky = [name for name in routing.retry_on if _REFUSED.fullmatch(name) is None]
+    if risky and not routing.may_bill_twice:
+        yield (
+            ("routing", "retry_on"),
+            f"{', '.join(risky)}: the vendor may have served and billed the request already; "
+            "say may_bill_twice = true if that is worth it",
+        )

@@ -219,10 +219,14 @@ async def test_a_dialect_that_cannot_carry_the_version_is_warned_about(store, mo
     )
 
 
-async def test_a_fallback_that_no_attempt_reaches_is_warned_about(store, models):
-    routing = b'[[routing.fallback]]\nvendor = "openai"\nid = "gpt-4o-mini"\n'
+async def test_rules_that_no_attempt_reaches_are_warned_about(store, models):
+    fallback = b'[[routing.fallback]]\nvendor = "openai"\nid = "gpt-4o-mini"\n'
+    routing = b"[routing]\nretry_on = ['status:429']\n" + fallback
     (models / "shop" / "version.toml").write_bytes(VERSION + routing)
 
     report = await _register(store, models)
 
-    assert report.warnings == ("shop: routing.fallback is never used with attempts = 1",)
+    assert report.warnings == (
+        "shop: routing.fallback is never used with attempts = 1",
+        "shop: routing.retry_on is never used with attempts = 1",
+    )

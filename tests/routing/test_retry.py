@@ -1,72 +1,217 @@
 """What follows a failure: the whole table."""
 
+import math
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from proxy.routing.retry import SAME_VENDOR_DELAY_S, GiveUp, Retry, decide, targets
+from proxy.routing.retry import (
+    MAX_BACKOFF_S,
+    MAX_WAIT_S,
+    SAME_TARGET_DELAY_S,
+    Failure,
+    GiveUp,
+    Kind,
+    Retry,
+    Standing,
+    counts,
+    decide,
+    retry_after_s,
+    targets,
+)
+from proxy.routing.rules import Rules
 from proxy.versions.content import Routing, VendorModel
 
 PRIMARY = VendorModel(vendor="openai", id="gpt-4o")
 OTHERS = tuple(VendorModel(vendor=f"vendor-{n}", id="gpt-4o") for n in range(1, 4))
 
-CASES = list(product(range(1, 11), range(4), range(1, 12)))
+NOT_SENT = Failure(Kind.NOT_SENT)
+NO_ATTEMPT = GiveUp("no attempt is left")
+NOT_LET = GiveUp("the rules do not let this be repeated")
+TOO_LATE = GiveUp("no target can be asked in time")
+
+NAMES = (
+    *("status:400", "status:404", "status:429", "status:500", "status:503", "status:529"),
+    *("status:5xx", "first_byte_timeout", "reset"),
+)
+
+failures = st.builds(
+    Failure,
+    st.sampled_from(list(Kind)),
+    st.sampled_from([0, 400, 404, 429, 500, 502, 503, 529]),
+    st.floats(0, 100),
+)
+rules = st.builds(
+    Rules, st.just(600.0), st.integers(1, 10), st.frozensets(st.sampled_from(NAMES), max_size=5)
+)
 
 
-def routing(attempts, others):
-    return Routing(attempts=attempts, fallback=OTHERS[:others])
+@st.composite
+def standings(draw, *begun):
+    order = tuple(draw(st.permutations(range(draw(st.integers(1, 5))))))
+    tried = tuple(draw(st.lists(st.sampled_from(order), min_size=1, max_size=10)))
+    waits = draw(st.dictionaries(st.sampled_from(order), st.floats(-5, 100), max_size=3))
+    return Standing(order, tried, waits, draw(st.floats(-1, 700)), draw(st.sampled_from(begun)))
+
+
+def rules_of(attempts, *retry_on):
+    return Rules(600.0, attempts, frozenset(retry_on))
+
+
+def standing(others, *tried, **more):
+    return Standing(tuple(range(others + 1)), tried, **more)
 
 
 @pytest.mark.parametrize(
-    ("attempts", "others", "attempt", "outcome"),
+    ("attempts", "others", "tried", "outcome"),
     [
-        (1, 0, 1, GiveUp("no attempt is left")),
-        (2, 0, 1, Retry(0, SAME_VENDOR_DELAY_S)),
-        (2, 0, 2, GiveUp("no attempt is left")),
-        (1, 1, 1, GiveUp("no attempt is left")),
-        (2, 1, 1, Retry(1, 0.0)),
-        (3, 1, 2, Retry(0, 0.0)),
-        (4, 1, 3, Retry(1, 0.0)),
-        (4, 2, 2, Retry(2, 0.0)),
-        (4, 2, 3, Retry(0, 0.0)),
-        (4, 2, 4, GiveUp("no attempt is left")),
+        (1, 0, [0], NO_ATTEMPT),
+        (2, 0, [0], Retry(0, SAME_TARGET_DELAY_S)),
+        (3, 0, [0, 0], Retry(0, 2 * SAME_TARGET_DELAY_S)),
+        (9, 0, [0] * 8, Retry(0, MAX_BACKOFF_S)),
+        (2, 0, [0, 0], NO_ATTEMPT),
+        (1, 1, [0], NO_ATTEMPT),
+        (2, 1, [0], Retry(1, 0.0)),
+        (3, 1, [0, 1], Retry(0, SAME_TARGET_DELAY_S)),
+        (4, 1, [0, 1, 0], Retry(1, SAME_TARGET_DELAY_S)),
+        (4, 2, [0, 1], Retry(2, 0.0)),
+        (4, 2, [0, 1, 2], Retry(0, SAME_TARGET_DELAY_S)),
+        (4, 2, [0, 1, 2, 0], NO_ATTEMPT),
     ],
 )
-def test_attempts_go_round_the_targets_until_none_is_left(attempts, others, attempt, outcome):
-    assert decide(routing(attempts, others), attempt=attempt, not_sent=True) == outcome
+def test_attempts_go_round_the_targets_until_none_is_left(attempts, others, tried, outcome):
+    assert decide(rules_of(attempts), NOT_SENT, standing(others, *tried)) == outcome
 
 
-@pytest.mark.parametrize("others", range(4))
-def test_the_whole_table(others):
-    for attempts, _, attempt in (case for case in CASES if case[1] == others):
-        outcome = decide(routing(attempts, others), attempt=attempt, not_sent=True)
+@pytest.mark.parametrize(
+    ("waits", "left_s", "outcome"),
+    [
+        ({0: 3.0}, 600, Retry(1, 0.0)),
+        ({0: 3.0, 1: 2.0}, 600, Retry(1, 2.0)),
+        ({0: 1.0, 1: 2.0}, 600, Retry(0, 1.0)),
+        ({0: 11.0, 1: 12.0}, 600, TOO_LATE),
+        ({0: 1.0, 1: 2.0}, 0.5, TOO_LATE),
+        ({0: -1.0, 1: -1.0}, 600, Retry(1, 0.0)),
+        ({}, 0.0, TOO_LATE),
+    ],
+)
+def test_who_may_be_asked_first_is_asked_next(waits, left_s, outcome):
+    stands = standing(1, 0, waits=waits, left_s=left_s)
 
-        if attempt >= attempts:
-            assert isinstance(outcome, GiveUp)
-        else:
-            delay_s = 0.0 if others else SAME_VENDOR_DELAY_S
-            assert outcome == Retry(attempt % (others + 1), delay_s)
-
-
-def test_what_may_have_been_served_is_never_repeated():
-    outcomes = {
-        decide(routing(attempts, others), attempt=attempt, not_sent=False)
-        for attempts, others, attempt in CASES
-    }
-
-    assert outcomes == {GiveUp("the request may have been served and billed")}
+    assert decide(rules_of(5), NOT_SENT, stands) == outcome
 
 
-@pytest.mark.parametrize("others", range(4))
-def test_every_retry_has_a_target(others):
-    rules = routing(10, others)
-    known = targets(PRIMARY, rules)
+@pytest.mark.parametrize(
+    ("failure", "named_by"),
+    [
+        (Failure(Kind.STATUS, 429), {"status:429"}),
+        (Failure(Kind.STATUS, 404), {"status:404"}),
+        (Failure(Kind.STATUS, 500), {"status:500", "status:5xx"}),
+        (Failure(Kind.STATUS, 502), {"status:5xx"}),
+        (Failure(Kind.STATUS, 503), {"status:503", "status:5xx"}),
+        (Failure(Kind.STATUS, 529), {"status:529", "status:5xx"}),
+        (Failure(Kind.FIRST_BYTE_TIMEOUT), {"first_byte_timeout"}),
+        (Failure(Kind.RESET), {"reset"}),
+        (Failure(Kind.UNUSABLE), set()),
+    ],
+)
+def test_what_may_have_been_served_is_repeated_only_where_the_rules_name_it(failure, named_by):
+    for name in NAMES:
+        step = decide(rules_of(2, name), failure, standing(1, 0))
 
-    outcomes = [decide(rules, attempt=attempt, not_sent=True) for attempt in range(1, 10)]
-
-    assert known == (PRIMARY, *OTHERS[:others])
-    assert {outcome.target for outcome in outcomes} == set(range(len(known)))
+        assert step == (Retry(1, 0.0) if name in named_by else NOT_LET)
+    assert decide(rules_of(2), failure, standing(1, 0)) == NOT_LET
 
 
-def test_the_first_attempt_goes_to_the_version_s_own_target():
-    assert targets(PRIMARY, routing(3, 2))[0] == PRIMARY
+@given(rules, failures, standings(True))
+def test_nothing_is_repeated_once_the_app_has_a_byte(version_rules, failure, stands):
+    assert isinstance(decide(version_rules, failure, stands), GiveUp)
+
+
+@given(rules, failures, standings(True, False))
+def test_a_retry_keeps_every_limit(version_rules, failure, stands):
+    step = decide(version_rules, failure, stands)
+
+    if isinstance(step, GiveUp):
+        return
+    assert counts(version_rules, failure)
+    assert step.target in stands.order
+    assert len(stands.tried) < version_rules.attempts
+    assert 0 <= step.after_s <= MAX_WAIT_S
+    assert step.after_s < stands.left_s
+    assert step.after_s >= stands.waits.get(step.target, 0)
+    assert step.after_s > 0 or step.target not in stands.tried
+
+
+@given(rules, failures, standings(False))
+def test_nobody_waits_while_another_target_could_be_asked(version_rules, failure, stands):
+    step = decide(version_rules, failure, stands)
+
+    free = [t for t in stands.order if t not in stands.tried and stands.waits.get(t, 0) <= 0]
+    if isinstance(step, Retry) and free:
+        assert step.after_s == 0
+        assert step.target in free
+
+
+def test_all_targets_are_asked_before_one_is_asked_again():
+    for attempts, others in product(range(1, 11), range(4)):
+        tried = [0]
+        while isinstance(
+            step := decide(rules_of(attempts), NOT_SENT, standing(others, *tried)), Retry
+        ):
+            tried.append(step.target)
+
+        assert len(tried) == attempts
+        assert tried == [n % (others + 1) for n in range(attempts)]
+
+
+def test_the_version_s_own_target_comes_first():
+    assert targets(PRIMARY, Routing(fallback=OTHERS)) == (PRIMARY, *OTHERS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({}, 0),
+        ({b"retry-after": b"3"}, 3),
+        ({b"retry-after": b" 3 "}, 3),
+        ({b"retry-after-ms": b"250"}, 0.25),
+        ({b"retry-after-ms": b"250", b"retry-after": b"3"}, 0.25),
+        ({b"retry-after": b"999999999999"}, 999999999999),
+        ({b"retry-after": b"9" * 400}, 0),
+        ({b"retry-after": b"-1"}, 0),
+        ({b"retry-after": b"1.5"}, 0),
+        ({b"retry-after": "٣".encode()}, 0),
+        ({b"retry-after": b"soon", b"date": b"Thu, 26 Nov 2026 16:00:00 GMT"}, 0),
+        ({b"retry-after": b"Thu, 26 Nov 2026 16:00:04 GMT"}, 0),
+        (
+            {
+                b"retry-after": b"Thu, 26 Nov 2026 16:00:04 GMT",
+                b"date": b"Thu, 26 Nov 2026 16:00:00 GMT",
+            },
+            4,
+        ),
+        (
+            {
+                b"retry-after": b"Thu, 26 Nov 2026 15:00:00 GMT",
+                b"date": b"Thu, 26 Nov 2026 16:00:00 GMT",
+            },
+            0,
+        ),
+    ],
+)
+def test_how_long_a_vendor_asks_to_wait(fields, seconds):
+    assert retry_after_s(fields) == seconds
+
+
+dates = st.from_regex(rb"[A-Z][a-z]{2}, [0-9]{1,2} [JFMAND][a-z]{2} [0-9]{1,5} [0-9:]{1,9} .{0,4}")
+
+
+@given(st.dictionaries(st.sampled_from([b"retry-after", b"date"]), st.binary(max_size=80) | dates))
+def test_whatever_a_vendor_asks_is_a_number_of_seconds(fields):
+    seconds = retry_after_s(fields)
+
+    assert seconds >= 0
+    assert math.isfinite(seconds)

@@ -109,6 +109,11 @@ routings = st.fixed_dictionaries(
     optional={
         "timeout_s": st.floats(0.5, 1000) | st.integers(1, 1000),
         "attempts": st.integers(1, 10),
+        "connect_timeout_s": st.floats(0.5, 10),
+        "first_byte_timeout_s": st.integers(1, 1000),
+        "idle_timeout_s": st.floats(0.5, 1000),
+        "retry_on": st.lists(st.sampled_from(["status:429", "status:404", "status:529"])),
+        "may_bill_twice": st.booleans(),
         "fallback": st.lists(vendor_models, max_size=2),
     },
 )

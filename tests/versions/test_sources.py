@@ -198,6 +198,8 @@ def test_problems_name_the_folder():
         ("[generation.extra.a]\nb = 9007199254740992", 10, "generation.extra.a.b", "2^53"),
         ("[routing]\nattempts = '2'", 10, "routing.attempts", "should be a valid integer"),
         ("[routing]\nattempts = true", 10, "routing.attempts", "should be a valid integer"),
+        ("[routing]\nretry_on = ['429']", 10, "routing.retry_on[0]", "must be status:NNN"),
+        ("[routing]\nretry_on = ['reset']", 10, "routing.retry_on", "say may_bill_twice = true"),
         ("[routing]\nfallback = [{}]", 10, "routing.fallback[0].id", "is required"),
         ("[policy.fields]\ntempo = 'reject'", 10, "policy.fields.tempo", "no generation field"),
         ("required = 1", 9, "variables.shop.required", "should be a valid boolean"),

@@ -1,0 +1,55 @@
+"""A version's routing rules, made ready for requests. Pure."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from proxy.versions.content import Routing
+
+
+class Waits(msgspec.Struct, frozen=True, gc=False):
+    """The limits of a request's waits, in seconds."""
+
+    connect_s: float = math.inf
+    first_byte_s: float = math.inf
+    idle_s: float = math.inf
+    write_s: float = math.inf
+
+    def within(self, other: Waits) -> Waits:
+        """Return the shorter of both, each."""
+        return Waits(
+            min(self.connect_s, other.connect_s),
+            min(self.first_byte_s, other.first_byte_s),
+            min(self.idle_s, other.idle_s),
+            min(self.write_s, other.write_s),
+        )
+
+
+class Rules(msgspec.Struct, frozen=True, gc=False):
+    """What `[routing]` of a version says. `waits` is None where it leaves all of them to the
+    operator, which most do."""
+
+    timeout_s: float
+    attempts: int = 1
+    retry_on: frozenset[str] = frozenset()
+    waits: Waits | None = None
+
+    @classmethod
+    def of(cls, routing: Routing) -> Rules:
+        return cls(
+            routing.timeout_s, routing.attempts, frozenset(routing.retry_on), _waits(routing)
+        )
+
+    def limits(self, operators: Waits) -> Waits:
+        """Return what holds for a request. A version may be in more of a hurry than the operator's
+        settings; how long a proxy bears to wait is not its to say."""
+        return operators if self.waits is None else operators.within(self.waits)
+
+
+def _waits(routing: Routing) -> Waits | None:
+    own = (routing.connect_timeout_s, routing.first_byte_timeout_s, routing.idle_timeout_s)
+    if own == (None, None, None):
+        return None
+    return Waits(*(math.inf if seconds is None else seconds for seconds in own))

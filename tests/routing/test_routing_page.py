@@ -1,0 +1,66 @@
+"""docs/routing.md says what the program does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from proxy.routing.retry import MAX_BACKOFF_S, MAX_WAIT_S, SAME_TARGET_DELAY_S
+from proxy.versions.content import Content, Routing, complaints
+from proxy.versions.sources import read
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "routing.md").read_text()
+TABLES = dict(re.findall(r"<!-- routing: (\w+) -->\n(.*?)<!-- end -->", PAGE, re.DOTALL))
+
+
+def rows(table):
+    lines = TABLES[table].splitlines()[2:]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
+
+
+def shown(default):
+    if default is None:
+        return "the operator's"
+    return "none" if default == () else f"`{str(default).lower().removesuffix('.0')}`"
+
+
+def test_every_field_is_on_the_page_with_its_default():
+    fields = {f"`{name}`": shown(field.default) for name, field in Routing.model_fields.items()}
+
+    assert {row[0]: row[1] for row in rows("fields")} == fields
+
+
+def test_the_example_is_a_version():
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+
+    content = read({"version.toml": example.encode()})
+
+    assert content.routing.attempts == 3
+
+
+def names_in(cell):
+    """Return failures that a cell of the table names, with an example for each of its ranges."""
+    texts = re.findall(r"`([^`]+)`", cell)
+    examples = {"status:NNN": ("status:400", "status:429"), "status:5NN": ("status:500",)}
+    return [name for text in texts for name in examples.get(text, (text,))]
+
+
+@pytest.mark.parametrize("row", rows("failures"), ids=lambda row: row[0])
+def test_what_may_be_billed_twice_has_to_be_said(row):
+    names, risky = names_in(row[1]), row[2].startswith("yes")
+    plain = {"model": {"vendor": "openai", "id": "gpt-4o"}}
+
+    for name in names:
+        content = Content.model_construct(
+            **(Content.model_validate(plain).__dict__ | {"routing": Routing(retry_on=(name,))})
+        )
+
+        assert bool(complaints(content)) == risky, name
+    assert names or row[1] in ("always", "never")
+
+
+def test_the_waits_are_those_of_the_program():
+    assert (
+        f"left alone for {SAME_TARGET_DELAY_S} s, then 0.2 s, up to {MAX_BACKOFF_S:.0f} s" in PAGE
+    )
+    assert f"more than {MAX_WAIT_S:.0f} s" in PAGE

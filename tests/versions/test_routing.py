@@ -1,0 +1,79 @@
+"""Routing rules as a version holds them: what may be written, and what it is identified by."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from proxy.versions.content import Content, Routing, complaints
+from proxy.versions.identity import canonical
+
+MODEL = {"vendor": "openai", "id": "gpt-4o"}
+REFUSALS = ("status:400", "status:401", "status:404", "status:413", "status:429", "status:529")
+RISKS = (
+    *("status:408", "status:499", "status:500", "status:502", "status:503", "status:504"),
+    *("status:5xx", "first_byte_timeout", "reset"),
+)
+
+
+def content(**routing):
+    return Content.model_validate({"model": MODEL, "routing": routing})
+
+
+def test_rules_that_existed_before_keep_their_identity():
+    spare = {"vendor": "openai-eu", "id": "gpt-4o"}
+
+    stored = canonical(content(timeout_s=120, attempts=2, fallback=[spare]))
+
+    assert stored == (
+        b'{"model":{"id":"gpt-4o","vendor":"openai"},"routing":{"attempts":2,'
+        b'"fallback":[{"id":"gpt-4o","vendor":"openai-eu"}],"timeout_s":120},"schema":1}'
+    )
+
+
+def test_saying_the_defaults_makes_no_other_version():
+    said = content(timeout_s=600, attempts=1, retry_on=[], may_bill_twice=False, fallback=[])
+
+    assert canonical(said) == canonical(content())
+
+
+@given(st.lists(st.sampled_from(REFUSALS), max_size=8), st.randoms())
+def test_order_of_the_failures_makes_no_other_version(names, random):
+    other = [*names, *names]
+    random.shuffle(other)
+
+    assert canonical(content(retry_on=names)) == canonical(content(retry_on=other))
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_may_be_repeated_for_nothing(name):
+    assert content(retry_on=[name]).routing.retry_on == (name,)
+
+
+@pytest.mark.parametrize("name", RISKS)
+def test_what_may_be_billed_twice_is_repeated_only_where_that_is_said(name):
+    with pytest.raises(ValidationError, match=rf"{name}: .* say may_bill_twice = true"):
+        content(retry_on=["status:429", name])
+
+    assert complaints(content(retry_on=[name], may_bill_twice=True)) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "429", "status:200", "status:399", "status:600", "status:4xx", "status:4290"),
+        *("status:٤٢٩", "status:429\n", "Reset", "timeout", "connect", "status:5XX"),
+    ],
+)
+def test_what_names_no_failure_is_refused(name):
+    with pytest.raises(ValidationError, match="first_byte_timeout or reset"):
+        Routing(retry_on=(name,))
+
+
+@pytest.mark.parametrize(
+    "name", ["timeout_s", "connect_timeout_s", "first_byte_timeout_s", "idle_timeout_s"]
+)
+@pytest.mark.parametrize("seconds", [0, -1, 86401, float("inf"), float("nan")])
+def test_a_wait_has_bounds(name, seconds):
+    with pytest.raises(ValidationError):
+        Routing(**{name: seconds})
