@@ -22,6 +22,7 @@ lint: $(VENV)/.dev  ## linter, formatting, types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/shellcheck scripts/*.sh deploy/ci/*.sh .ci/run
 	@$(BIN)/python scripts/sizes.py
 
 format: $(VENV)/.dev  ## rewrite the sources as the linter wants them

@@ -10,9 +10,9 @@ proxyctl register --all --git-tag --message "${COMMIT_MESSAGE:-$(git log -1 --fo
 for folder in config/models/*/; do
     name=$(basename "$folder")
     version=$(proxyctl register "$name" --dry-run --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
-    # Results belong to the content: what was evaluated on the pull request is known here.
+    # Results belong to the content: what was evaluated on the pull request is not asked again.
     if [[ -f $folder/evals.toml ]]; then
-        proxyctl eval "$name" "$version" --check || { failed=1; continue; }
+        proxyctl eval "$name" "$version" --check --if-missing || { failed=1; continue; }
     fi
     answer=$(proxyctl pin "$name" "$version" --reason "deployed by CI" --json) && continue
     case $answer in

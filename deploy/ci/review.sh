@@ -24,7 +24,7 @@ for folder in config/models/*/; do
         echo "prod holds nothing to compare with" >>"$summary"
     if [[ -f $folder/evals.toml ]]; then
         echo >>"$summary"
-        proxyctl eval "$name" files --check --markdown >>"$summary" || failed=1
+        proxyctl eval "$name" files --check --if-missing --markdown >>"$summary" || failed=1
     fi
 done
 exit "$failed"

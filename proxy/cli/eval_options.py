@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from proxy.cli.eval_where import TOKEN_VARIABLE, Where
 from proxy.cli.page import Answer
 from proxy.control.eval_run import DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT_S, Pace
-
-TOKEN_VARIABLE = "PROXY_APP_TOKEN"  # noqa: S105  # the name of one
 
 MOST_AT_ONCE = 256
 LONGEST_S = 3600.0
@@ -22,16 +20,6 @@ LONGEST_S = 3600.0
 Command = Callable[..., Answer]
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Who answers: the proxy at `proxy` (a base URL), or one of our own, where None."""
-
-    proxy: str | None = None
-    token_file: Path | None = None
-    simulate: bool = False
-    log: Path | None = None
 
 
 def paced(function: Command) -> Command:

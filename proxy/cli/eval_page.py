@@ -53,6 +53,8 @@ def _about(report: EvalReport) -> Iterator[Line]:
     seconds = (result.elapsed_ms or 0.0) / 1000
     facts = f"{_count(len(result.cases), 'case')}, {_count(answers, 'answer')} in {seconds:.1f} s"
     yield line(f"{facts}{_tokens(result)}, suite {result.suite[:19]}…")
+    if report.known:
+        yield line(dim(f"kept since {result.at}; nothing was asked"))
     if report.resumed:
         yield line(dim(f"{_count(report.resumed, 'answer')} were there from a run before"))
     if result.simulated:

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
-from hashlib import sha256
 
 import click
 
 from proxy.cli.command import Call, Verb
 from proxy.cli.eval_bar import watch
-from proxy.cli.eval_options import TOKEN_VARIABLE, Where, paced, placed
+from proxy.cli.eval_options import paced, placed
 from proxy.cli.eval_page import page
-from proxy.cli.eval_proxy import OwnProxy
+from proxy.cli.eval_where import TOKEN_VARIABLE, Where
 from proxy.cli.options import acting
 from proxy.cli.page import DONE, REFUSED, Answer
 from proxy.cli.printing import print_warnings
-from proxy.cli.simulation import with_simulated
 from proxy.control.act import Act
 from proxy.control.catalog import FILES
-from proxy.control.eval_ask import Place
-from proxy.control.eval_dialects import dialect_of
 from proxy.control.eval_run import Pace
-from proxy.control.eval_subject import Subject, require_registered, subject
-from proxy.control.evaluate import EvalReport, Opened, Way, evaluate
+from proxy.control.eval_subject import subject
+from proxy.control.evaluate import EvalReport, Way, evaluate
 from proxy.control.suite_files import read_suite
-from proxy.errors import EvalRefused, InvalidFiles, Problem
-from proxy.settings import Settings
+from proxy.errors import EvalRefused
 from proxy.store.base import Store
 
 HELP = f"""\
@@ -41,8 +34,10 @@ vendors and keys of the settings, and logs as app eval (--log). With --proxy,
 one that runs is asked for NAME@vN, with the token of an app that may ask for
 versions (--token-file, {TOKEN_VARIABLE}).
 
-A run that was broken off goes on where it was; --fresh begins anew. If the gate
-compares with prod and the version there has no result yet, it is evaluated too.
+A run that was broken off goes on where it was; --fresh begins anew. With
+--if-missing a result that is kept is shown, and only what has none is asked. If
+the gate compares with prod and the version there has no result yet, it is
+evaluated too.
 The gate follows the files as register has it. --check says by the exit status
 whether the version would pass.
 
@@ -57,8 +52,6 @@ examples:
   proxyctl eval recommender v7 --proxy http://127.0.0.1:8080
 """
 
-MAX_TOKEN_BYTES = 4096
-
 
 @click.command("eval", cls=Verb, help=HELP, short_help="Evaluate a version.")
 @click.argument("model", metavar="NAME")
@@ -66,6 +59,7 @@ MAX_TOKEN_BYTES = 4096
 @click.option("--check", is_flag=True, help="Exit with 1 if it would not pass the gate.")
 @click.option("--repeats", type=click.IntRange(1, 100), metavar="N", help="Ask each case N times.")
 @click.option("--fresh", is_flag=True, help="Forget what an earlier run had.")
+@click.option("--if-missing", is_flag=True, help="Ask nothing that a kept result answers.")
 @click.option("--no-store", is_flag=True, help="Keep no result and change no gate.")
 @click.option("--no-baseline", is_flag=True, help="Do not evaluate what prod holds.")
 @paced
@@ -79,31 +73,35 @@ def command(
     check: bool,
     repeats: int | None,
     fresh: bool,
+    if_missing: bool,
     no_store: bool,
     no_baseline: bool,
     pace: Pace,
     where: Where,
     act: Act,
 ) -> Answer:
+    if if_missing and (fresh or no_store or repeats is not None):
+        raise click.UsageError("--if-missing is not for --fresh, --no-store or --repeats")
     settings = call.settings()
+    opened = where.opened(settings, call.env)
 
     async def work(store: Store) -> EvalReport:
         files = read_suite(settings.models.dir / model)
         one = await subject(store, settings.models.dir, model, version)
-        with ExitStack() as stack:
-            way = Way(
-                opened=_opened(stack, settings, call.env, where, one),
-                watch=watch(quiet=call.json),
-                notes=settings.state.dir / "evals",
-                clock=time.time,
-                place=_place(where),
-                pace=pace,
-                repeats=repeats,
-                fresh=fresh,
-                keep=not no_store,
-                baseline=not no_baseline,
-            )
-            return await evaluate(store, one, files, act, way)
+        way = Way(
+            opened=opened,
+            watch=watch(quiet=call.json),
+            notes=settings.state.dir / "evals",
+            clock=time.time,
+            place=where.place,
+            pace=pace,
+            repeats=repeats,
+            fresh=fresh,
+            keep=not no_store,
+            baseline=not no_baseline,
+            if_missing=if_missing,
+        )
+        return await evaluate(store, one, files, act, way)
 
     try:
         report = call.run(work, settings)
@@ -124,46 +122,3 @@ def _answer(report: EvalReport, *, check: bool) -> Answer:
         status=REFUSED if refused else DONE,
         refusal=refusal if refused else None,
     )
-
-
-def _place(where: Where) -> str:
-    """Return what tells apart who answers: notes of a simulated run are no answers of a vendor."""
-    if where.proxy is not None:
-        return f"at-{sha256(where.proxy.encode()).hexdigest()[:8]}"
-    return "simulated" if where.simulate else ""
-
-
-def _opened(
-    stack: ExitStack, settings: Settings, env: Mapping[str, str], where: Where, one: Subject
-) -> Opened:
-    """Return what makes versions answer; a simulated vendor runs until `stack` is closed."""
-    token = _token(where, env)
-    if where.proxy is not None:
-        return _running(where.proxy, token)
-    played: list[str] = []
-    if where.simulate:
-        model = one.content.model.id
-        settings, played = stack.enter_context(with_simulated(settings, env, [model]))
-    return OwnProxy(settings, env, where.log, token, frozenset(played)).opened
-
-
-def _running(url: str, token: str) -> Opened:
-    @asynccontextmanager
-    async def opened(subject: Subject) -> AsyncIterator[Place]:
-        info = require_registered(subject)
-        dialect = dialect_of(subject.content)
-        yield Place(url, f"{info.model}@v{info.number}", subject.digest, dialect, token)
-
-    return opened
-
-
-def _token(where: Where, env: Mapping[str, str]) -> str:
-    """Return the token to send; empty if there is none. Raises `InvalidFiles`."""
-    if where.token_file is None:
-        return env.get(TOKEN_VARIABLE, "").strip()
-    try:
-        with where.token_file.open(encoding="ascii") as file:
-            return file.read(MAX_TOKEN_BYTES).strip()
-    except (OSError, UnicodeDecodeError):
-        problem = Problem(str(where.token_file), 0, "", "cannot be read, or is no token")
-        raise InvalidFiles([problem]) from None

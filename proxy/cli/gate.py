@@ -81,14 +81,17 @@ def _page(report: GateReport) -> Iterator[Block]:
     if report.wanted is not None and report.wanted != report.gate:
         rows.append(("evals.toml", *_cells(report.wanted)))
     if rows:
-        yield Table(("gate", "min_score", "max_regression", "cases", "suite"), tuple(rows))
+        yield Table(
+            ("gate", "min_score", "max_regression", "simulated", "cases", "suite"), tuple(rows)
+        )
     if report.looser:
         yield line(dim("the files ask for less; --accept with a reason puts that in force"))
 
 
 def _cells(gate: Gate) -> tuple[str, ...]:
     allowed = "not asked" if gate.max_regression is None else f"{gate.max_regression:g}"
-    return f"{gate.min_score:g}", allowed, str(gate.cases), gate.suite[:19]
+    simulated = "counts" if gate.simulated else "does not count"
+    return f"{gate.min_score:g}", allowed, simulated, str(gate.cases), gate.suite[:19]
 
 
 @click.command("ratify", cls=Verb, help=RATIFY_HELP, short_help="Accept what was forced.")

@@ -15,7 +15,8 @@ import click
 
 from proxy.cli.command import Call, Verb
 from proxy.cli.eval_bar import watch
-from proxy.cli.eval_proxy import OwnProxy
+from proxy.cli.eval_options import placed
+from proxy.cli.eval_where import Where
 from proxy.cli.options import whoami
 from proxy.cli.page import (
     DONE,
@@ -63,7 +64,8 @@ put there, then what prod holds. Before, between and after, every proxy says
 which version would answer and what it would send to the vendor, byte for byte;
 no vendor is called for that. Where the model has cases (evals.toml), they are
 what is asked, and they are run once more for what prod holds, unless
---no-evals. The report goes into the history.
+--no-evals: by a proxy of its own as eval does, or by --proxy; --simulate plays
+vendors that have no key. The report goes into the history.
 
 --live does it on prod: to the version that a rollback would go to, and back.
 It is refused for a frozen model, where that version may not be pinned freely,
@@ -92,6 +94,7 @@ examples:
     metavar="S",
     help=f"Seconds to wait for the fleet after each swap [{DEFAULT_TIMEOUT_S:g}].",
 )
+@placed
 @click.option("--no-evals", is_flag=True, help="Do not run the cases again.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the history.")
 @click.option("--as", "by", metavar="WHO", help="Who does it [user@host].")
@@ -103,6 +106,7 @@ def command(
     yes: bool,
     timeout_s: float,
     no_evals: bool,
+    where: Where,
     reason: str,
     by: str | None,
 ) -> Answer:
@@ -121,14 +125,23 @@ def command(
         settings = call.settings()
     files = find_suite(settings.models.dir / model)
 
+    def with_cases(store: Store) -> How:
+        return _with_cases(how, store, call, settings, files, act, where)
+
     async def work(store: Store) -> DrillReport:
-        return await _run(store, model, act, _with_cases(how, store, call, settings, files, act))
+        return await _run(store, model, act, with_cases(store))
 
     return answer(call.run(work, settings))
 
 
 def _with_cases(
-    how: How, store: Store, call: Call, settings: Settings, files: SuiteFiles | None, act: Act
+    how: How,
+    store: Store,
+    call: Call,
+    settings: Settings,
+    files: SuiteFiles | None,
+    act: Act,
+    where: Where,
 ) -> How:
     """Return `how` with what the model's cases add to it."""
     if files is None:
@@ -137,11 +150,11 @@ def _with_cases(
     if how.skipped:
         return how
     way = Way(
-        opened=OwnProxy(settings, call.env).opened,
+        opened=where.opened(settings, call.env),
         watch=watch(quiet=call.json),
         notes=settings.state.dir / "evals",
         clock=time.time,
-        place=DRILL,
+        place=f"{DRILL}-{where.place}" if where.place else DRILL,
     )
     return replace(how, again=lambda found: run_again(store, found, files, act, way))
 

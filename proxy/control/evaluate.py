@@ -14,7 +14,7 @@ from proxy.control.eval_ask import Place
 from proxy.control.eval_progress import About, Notes, Scored, open_notes
 from proxy.control.eval_run import DEFAULT_PACE, Pace, Watch, run
 from proxy.control.eval_subject import Subject, pinned
-from proxy.control.gate import GateReport, follow, latest, stricter
+from proxy.control.gate import GateReport, counterpart, counting, follow, stricter
 from proxy.control.results import result_json
 from proxy.control.standing import Standing, standing
 from proxy.control.suite_files import SuiteFiles, load_scorers
@@ -32,7 +32,8 @@ Opened = Callable[[Subject], AbstractAsyncContextManager[Place]]
 class Way:
     """How an eval is done. `notes` is the directory of what was heard so far, `place` tells apart
     who answers: answers of two are not mixed. `clock` is the time of day in seconds. Without `keep`
-    nothing is stored; without `baseline` what prod holds is not evaluated for the gate."""
+    nothing is stored; without `baseline` what prod holds is not evaluated for the gate. With
+    `if_missing` nothing is asked that a kept result answers."""
 
     opened: Opened
     watch: Watch
@@ -44,13 +45,14 @@ class Way:
     fresh: bool = False
     keep: bool = True
     baseline: bool = True
+    if_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EvalReport:
     """What came of it. `resumed` counts the answers that an earlier run had; `gate` says whether
     the gate in force was changed; `baseline` is what was evaluated beside, since the gate compares
-    with it."""
+    with it. `known` says that the result was kept before, and nothing was asked."""
 
     subject: Subject
     result: Result
@@ -59,6 +61,7 @@ class EvalReport:
     standing: Standing
     gate: GateReport
     baseline: Subject | None = None
+    known: bool = False
 
     def json(self) -> dict[str, Any]:
         info, against = self.subject.info, self.standing.comparison
@@ -69,6 +72,7 @@ class EvalReport:
             "digest": self.subject.digest,
             **result_json(self.result),
             "stored": self.stored,
+            "known": self.known,
             "resumed": self.resumed,
             **self.standing.json(),
             "gate_changed": self.gate.changed,
@@ -87,14 +91,19 @@ async def evaluate(
     that cannot be run, `EvalFailed`, what `way.opened` raises, and what the store raises.
     """
     runner = _Runner(store, files, act, way)
-    result, resumed = await runner.evaluated(subject, act.operation)
+    kept = await runner.kept(subject) if way.if_missing else None
+    if kept is not None:
+        result, resumed = kept, 0
+    else:
+        result, resumed = await runner.evaluated(subject, act.operation)
     gate = await _gate(store, subject.model, gate_of(files.suite), act, keep=way.keep)
     beside = await _baseline(store, subject, result, gate.gate) if way.baseline else None
-    known = None
+    before = None
     if beside is not None:
-        known, _ = await runner.evaluated(beside, f"{act.operation}.baseline")
-    stands = await standing(store, result, gate.gate, known)
-    return EvalReport(subject, result, way.keep, resumed, stands, gate, beside)
+        before, _ = await runner.evaluated(beside, f"{act.operation}.baseline")
+    stands = await standing(store, result, gate.gate, before)
+    known = kept is not None
+    return EvalReport(subject, result, way.keep, resumed, stands, gate, beside, known)
 
 
 async def _gate(store: Store, model: str, wanted: Gate, act: Act, *, keep: bool) -> GateReport:
@@ -114,7 +123,7 @@ async def _baseline(
     held = await pinned(store, subject.model)
     if held is None or held.digest == subject.digest:
         return None
-    known = await latest(store, subject.model, held.digest, gate.suite)
+    known = await counterpart(store, result, held.digest)
     comparable = known is not None and known.simulated == result.simulated
     return None if comparable else held
 
@@ -127,6 +136,12 @@ class _Runner:
     files: SuiteFiles
     act: Act
     way: Way
+
+    async def kept(self, subject: Subject) -> Result | None:
+        """Return the newest result that is kept, if the files' gate goes by it."""
+        gate = gate_of(self.files.suite)
+        found = await counting(self.store, subject.model, subject.digest, gate)
+        return found if found is not None and gate.counts(found) else None
 
     async def evaluated(self, subject: Subject, operation: str) -> tuple[Result, int]:
         """Return the result, kept if it is to be, and how many answers were known before."""

@@ -15,7 +15,7 @@ from proxy.control.act import Act
 from proxy.control.back import goes_back
 from proxy.control.references import require_model
 from proxy.errors import GateRefused, ReasonRequired
-from proxy.evals.judge import Refused, judge
+from proxy.evals.judge import NO_BASELINE, NO_RESULT, SIMULATED, Refused, judge
 from proxy.store.base import Store
 from proxy.versions.evidence import Gate, Result, Verdict
 from proxy.versions.record import PROD, Guards, VersionInfo
@@ -60,6 +60,7 @@ def stricter(wanted: Gate, now: Gate | None) -> Gate:
         wanted,
         min_score=max(wanted.min_score, now.min_score),
         max_regression=min(asked, default=None),
+        simulated=wanted.simulated and now.simulated,
     )
 
 
@@ -103,19 +104,24 @@ async def _set(store: Store, model: str, gate: Gate | None, act: Act) -> None:
 
 async def approve(store: Store, info: VersionInfo, act: Act) -> Verdict | None:
     """Judge the version against the gate in force, and leave a verdict if it passes. Returns None
-    where nothing asks for one: there is no gate, or prod held the version before.
+    where nothing asks for one: there is no gate, prod held the version before, or it is revoked,
+    which the store refuses whatever it scored.
 
     Raises `GateRefused` with every reason.
     """
     guards = await store.guards(info.model)
-    if guards.gate is None or await goes_back(store, info.model, PROD, info.id, guards):
+    if guards.gate is None or info.id in guards.revoked:
+        return None
+    if await goes_back(store, info.model, PROD, info.id, guards):
         return None
     held = (await store.pins()).pins.get((info.model, PROD))
     baseline = held.digest if held is not None else ""
+    gate = guards.gate
+    result = await counting(store, info.model, info.digest, gate)
     judged = judge(
-        guards.gate,
-        await latest(store, info.model, info.digest, guards.gate.suite),
-        await latest(store, info.model, baseline, guards.gate.suite) if baseline else None,
+        gate,
+        result,
+        await counterpart(store, result, baseline) if result and baseline else None,
         baseline_digest=baseline if baseline != info.digest else "",
     )
     if isinstance(judged, Refused):
@@ -123,12 +129,27 @@ async def approve(store: Store, info: VersionInfo, act: Act) -> Verdict | None:
             f"{info.id} does not pass the gate: {'; '.join(map(str, judged.reasons))}",
             hint=_hint(info.model, judged),
         )
-    gate = guards.gate
     verdict = Verdict(
         info.model, info.digest, gate.suite, gate.key, baseline, judged.pointer, by=act.by
     )
     await store.approve(verdict)
     return verdict
+
+
+async def counting(store: Store, model: str, digest: str, gate: Gate) -> Result | None:
+    """Return the newest result of the content that the gate goes by: a real vendor's, if there is
+    one; without any, the newest in its suite, so that it can be said why it does not count."""
+    found = [one for one in await store.results(model, digest) if one.suite == gate.suite]
+    return next((one for one in found if not one.simulated), found[0] if found else None)
+
+
+async def counterpart(store: Store, result: Result, digest: str) -> Result | None:
+    """Return the newest result of the content with `digest` in the suite of `result`; one that the
+    same sort of vendor answered, if there is one, since no other can be compared."""
+    found = await store.results(result.model, digest)
+    found = [one for one in found if one.suite == result.suite]
+    alike = (one for one in found if one.simulated == result.simulated)
+    return next(alike, found[0] if found else None)
 
 
 async def latest(store: Store, model: str, digest: str, suite: str) -> Result | None:
@@ -140,7 +161,9 @@ async def latest(store: Store, model: str, digest: str, suite: str) -> Result | 
 
 def _hint(model: str, refused: Refused) -> str:
     codes = {reason.code for reason in refused.reasons}
-    if codes <= {"no_result", "no_baseline"}:
+    if SIMULATED in codes:
+        return f"proxyctl eval {model} with the vendor's key; docs/evals.md says what counts"
+    if codes <= {NO_RESULT, NO_BASELINE}:
         return f"proxyctl eval {model}, then pin it again"
     return f"proxyctl compare {model}; --force with a reason pins it all the same"
 

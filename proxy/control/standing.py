@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.control.gate import gate_json, latest
+from proxy.control.gate import counterpart, gate_json
 from proxy.evals.compare import Comparison, compare
 from proxy.evals.judge import Passed, Refused, judge
 from proxy.store.base import Store
@@ -56,4 +56,4 @@ async def _before(
 ) -> Result | None:
     if beside is not None and beside.digest == digest:
         return beside
-    return await latest(store, result.model, digest, result.suite)
+    return await counterpart(store, result, digest)

@@ -16,6 +16,7 @@ NAMED_CASES = 10
 _ROUNDING = 1e-9
 
 NO_RESULT = "no_result"
+SIMULATED = "simulated"
 BELOW_MIN_SCORE = "below_min_score"
 WORSE_THAN_PROD = "worse_than_prod"
 NO_BASELINE = "no_baseline"
@@ -54,6 +55,9 @@ def judge(
     """
     if candidate is None or candidate.suite != gate.suite:
         return Refused((Reason(NO_RESULT, "it has no result in the suite of the gate"),))
+    if not gate.counts(candidate):
+        text = "a simulated vendor answered, and by this gate that does not count"
+        return Refused((Reason(SIMULATED, text),))
     reasons = (*_below(gate, candidate), *_worse(gate, candidate, baseline, baseline_digest))
     return Refused(reasons) if reasons else Passed(candidate.pointer)
 
@@ -78,6 +82,9 @@ def _worse(
         return
     if baseline is None or baseline.suite != gate.suite:
         yield Reason(NO_BASELINE, "what prod holds has no result in the suite of the gate")
+        return
+    if baseline.simulated != candidate.simulated:
+        yield Reason(NO_BASELINE, "a simulated vendor answered for one of it and what prod holds")
         return
     before, after = paired(baseline, candidate)
     if not before:

@@ -47,6 +47,7 @@ class _Strict(BaseModel):
 class _Gate(_Strict):
     min_score: Share = 0.0
     max_regression: Share | None = None
+    simulated: bool = False
 
 
 class _Defaults(_Strict):
@@ -100,6 +101,7 @@ class GateRule:
 
     min_score: float = 0.0
     max_regression: float | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ class Suite:
 
 def gate_of(suite: Suite) -> Gate:
     """Return the gate that the file asks for."""
-    return Gate(suite.digest, suite.rule.min_score, suite.rule.max_regression, len(suite.cases))
+    rule, cases = suite.rule, len(suite.cases)
+    return Gate(suite.digest, rule.min_score, rule.max_regression, cases, rule.simulated)
 
 
 def parse(text: str, scorers: Mapping[str, bytes]) -> Suite:
@@ -145,7 +148,7 @@ def parse(text: str, scorers: Mapping[str, bytes]) -> Suite:
         )
         raise InvalidFiles(sorted(problems, key=lambda p: (p.line, p.field, p.message)))
     cases = tuple(_case(one, read.defaults.repeats) for one in read.case)
-    rule = GateRule(read.gate.min_score, read.gate.max_regression)
+    rule = GateRule(read.gate.min_score, read.gate.max_regression, read.gate.simulated)
     return Suite(cases, rule, _digest(cases, scorers))
 
 

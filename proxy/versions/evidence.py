@@ -66,22 +66,31 @@ class Result(msgspec.Struct, frozen=True):
 class Gate(msgspec.Struct, frozen=True):
     """What a version must have shown before it comes to `prod`: in the suite with this digest a
     score of `min_score` at least, and not lost more than `max_regression` against what is there,
-    beyond noise; None: that is not asked. `cases` is how many the suite has, for people."""
+    beyond noise; None: that is not asked. `cases` is how many the suite has, for people.
+    `simulated` says that answers of a simulated vendor count too, where there is no other."""
 
     suite: str
     min_score: float = 0.0
     max_regression: float | None = None
     cases: int = 0
+    simulated: bool = False
 
     @property
     def key(self) -> str:
         """Identifies the gate: `sha256:` and 64 hex digits over all of it."""
-        return "sha256:" + hashlib.sha256(rfc8785.dumps(msgspec.to_builtins(self))).hexdigest()
+        plain = msgspec.to_builtins(self)
+        if not self.simulated:
+            del plain["simulated"]  # stores hold keys from before there was such a field
+        return "sha256:" + hashlib.sha256(rfc8785.dumps(plain)).hexdigest()
+
+    def counts(self, result: Result) -> bool:
+        """Say whether `result` is one that this gate goes by."""
+        return result.suite == self.suite and (self.simulated or not result.simulated)
 
     def looser_than(self, other: Gate) -> bool:
         """Say whether something passes this gate that would not have passed `other`, as far as the
         numbers tell; suites cannot be compared."""
-        if self.min_score < other.min_score:
+        if self.min_score < other.min_score or self.simulated > other.simulated:
             return True
         if other.max_regression is None:
             return False

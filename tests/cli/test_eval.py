@@ -196,6 +196,15 @@ def test_a_run_goes_on_where_it_was(shop, vendor):
     assert list((shop.directory / ".proxy" / "evals").iterdir()) == []
 
 
+def test_a_pipeline_asks_only_what_is_not_known(shop, vendor):
+    shop.ok("eval", "recommender")
+
+    ran = shop("eval", "recommender", "--if-missing")
+
+    assert "nothing was asked" in ran.out
+    assert len(vendor.seen) == 10
+
+
 def test_no_store_keeps_nothing(shop):
     answer = shop.ok("eval", "recommender", "--no-store")
 
@@ -230,6 +239,8 @@ def test_a_scorer_file_is_no_stranger_to_register(shop):
         ["--concurrency", "0"],
         ["--repeats", "0"],
         ["--timeout", "0"],
+        ["--if-missing", "--fresh"],
+        ["--if-missing", "--repeats", "2"],
     ],
 )
 def test_wrong_usage(shop, arguments):

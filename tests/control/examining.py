@@ -30,7 +30,7 @@ def suite(*names: str, expect: str = 'contains = "kind"', gate: str = "", repeat
         f'[[case]]\nname = "{name}"\ninput = "{name}?"\nexpect = [{{ {expect} }}]\n'
         for name in names
     )
-    return f"[gate]\n{gate}\n[defaults]\nrepeats = {repeats}\n" + "\n".join(cases)
+    return f"[gate]\nsimulated = true\n{gate}\n[defaults]\nrepeats = {repeats}\n" + "\n".join(cases)
 
 
 @dataclass

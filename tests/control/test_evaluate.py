@@ -293,6 +293,32 @@ async def test_without_keeping_nothing_is_stored_and_the_verdict_is_the_same(roo
     assert (await room.store.guards("shop")).gate == gate != report.standing.gate
 
 
+async def test_what_is_known_is_not_asked_again_where_only_the_missing_is_wanted(room):
+    first = await room.evaluate("v1")
+    asked = len(room.asked)
+
+    again = await room.evaluate("v1", if_missing=True)
+
+    assert (again.result, again.known, len(room.asked)) == (first.result, True, asked)
+    assert again.standing.judged == first.standing.judged
+
+
+async def test_what_is_missing_is_asked(room):
+    report = await room.evaluate("v1", if_missing=True)
+
+    assert (report.known, len(room.asked)) == (False, 2)
+
+
+async def test_a_simulated_result_is_missing_where_it_does_not_count(room):
+    await room.evaluate("v1")
+    evals = (room.folder / "evals.toml").read_text()
+    room.write(evals.replace("simulated = true", "simulated = false"))
+
+    report = await room.evaluate("v1", if_missing=True)
+
+    assert not report.known
+
+
 async def test_the_history_tells_of_an_eval(room):
     report = await room.evaluate("v1")
 

@@ -11,10 +11,11 @@ SUITE, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 GATE = Gate(SUITE, min_score=0.8, max_regression=0.02, cases=2)
 
 
-async def attach(shop, info, rain=1.0, snow=1.0, suite=SUITE):
+async def attach(shop, info, rain=1.0, snow=1.0, suite=SUITE, simulated=False):
     cases = (CaseResult("rain", rain, (rain,)), CaseResult("snow", snow, (snow,)))
     score = (rain + snow) / 2
-    result = Result("shop", info.digest, suite, score, cases, "ada@host")
+    about = {"suite": suite, "score": score, "cases": cases, "simulated": simulated}
+    result = Result("shop", info.digest, by="ada@host", **about)
     return (await shop.store.attach(result, shop.act().operation)).result
 
 
@@ -45,6 +46,27 @@ async def test_a_version_that_passes_is_pinned_and_the_pin_points_to_its_result(
 
     event, *_ = await shop.store.history("shop")
     assert (event.kind, event.verdict) == (Kind.PIN, result.pointer)
+
+
+async def test_a_simulated_run_is_no_proof_and_the_hint_says_what_is_missing(shop, infos):
+    await put(shop)
+    await attach(shop, infos[0], simulated=True)
+
+    with pytest.raises(GateRefused, match="simulated") as refused:
+        await shop.pin("v1")
+
+    assert "with the vendor's key" in refused.value.hint
+
+
+async def test_a_simulated_run_does_not_hide_a_real_one_from_before(shop, infos):
+    await put(shop)
+    real = await attach(shop, infos[0])
+    await attach(shop, infos[0], snow=0.0, simulated=True)
+
+    await shop.pin("v1")
+
+    event, *_ = await shop.store.history("shop")
+    assert event.verdict == real.pointer
 
 
 async def test_what_fails_is_named(shop, infos):
@@ -207,3 +229,5 @@ def test_the_stricter_of_two_gates_asks_for_what_either_asks_for():
     assert stricter(Gate(OTHER, 0.5, 0.1), Gate(SUITE, 0.9, None)) == Gate(OTHER, 0.9, 0.1)
     assert stricter(Gate(OTHER, 0.5, None), Gate(SUITE, 0.1, 0.2)) == Gate(OTHER, 0.5, 0.2)
     assert stricter(Gate(OTHER, 0.5, 0.1), None) == Gate(OTHER, 0.5, 0.1)
+    assert stricter(Gate(OTHER, simulated=True), Gate(SUITE)) == Gate(OTHER)
+    assert stricter(Gate(OTHER, simulated=True), Gate(SUITE, simulated=True)).simulated

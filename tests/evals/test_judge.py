@@ -10,12 +10,13 @@ NEW, PROD = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 GATE = Gate(SUITE, 0.8, 0.02)
 
 
-def result(*scores, digest=NEW, suite=SUITE, repeats=5):
+def result(*scores, digest=NEW, suite=SUITE, repeats=5, simulated=False):
     cases = tuple(
         CaseResult(f"case {n}", score, (score,) * repeats, ('contains "x"',) if score < 1 else ())
         for n, score in enumerate(scores)
     )
-    return Result("shop", digest, suite, sum(scores) / len(scores), cases, "ada")
+    score = sum(scores) / len(scores)
+    return Result("shop", digest, suite, score, cases, "ada", simulated=simulated)
 
 
 def codes(judged):
@@ -119,3 +120,22 @@ def test_of_many_cases_the_worst_are_named():
     judged = judge(GATE, result(*[0] * (NAMED_CASES + 3)), None, baseline_digest="")
 
     assert "and 3 more" in str(judged.reasons[0])
+
+
+def test_what_a_simulated_vendor_answered_does_not_count():
+    assert codes(judge(GATE, result(1, simulated=True), None, baseline_digest="")) == ["simulated"]
+
+
+def test_what_a_simulated_vendor_answered_counts_where_the_gate_says_so():
+    gate = Gate(SUITE, 0.8, 0.02, simulated=True)
+    candidate, before = result(1, simulated=True), result(1, digest=PROD, simulated=True)
+
+    assert judge(gate, candidate, before, baseline_digest=PROD) == Passed(candidate.pointer)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_simulated_vendor_and_a_real_one_are_not_compared(simulated):
+    gate = Gate(SUITE, 0.8, 0.02, simulated=True)
+    candidate, before = result(1, simulated=simulated), result(1, simulated=not simulated)
+
+    assert codes(judge(gate, candidate, before, baseline_digest=PROD)) == ["no_baseline"]

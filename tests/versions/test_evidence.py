@@ -32,6 +32,8 @@ def test_a_pointer_depends_on_everything_else(change):
         (Gate(SUITE, 0.9, 0.05), Gate(SUITE, 0.9, None), False),
         (Gate(SUITE, 0.9, 0.05), Gate(SUITE, 0.9, 0.05), False),
         (Gate(SUITE, 1.0, 0.1), Gate(SUITE, 0.9, 0.05), True),
+        (Gate(SUITE, 0.9, simulated=True), Gate(SUITE, 0.9), True),
+        (Gate(SUITE, 0.9), Gate(SUITE, 0.9, simulated=True), False),
     ],
 )
 def test_a_gate_that_lets_more_through_is_looser(gate, other, looser):
@@ -39,6 +41,21 @@ def test_a_gate_that_lets_more_through_is_looser(gate, other, looser):
 
 
 def test_the_key_of_a_gate_depends_on_all_of_it():
-    gates = [Gate(SUITE), Gate(SUITE, 0.5), Gate(SUITE, 0.5, 0.1), Gate(SUITE, 0.5, 0.1, 3)]
+    about = ((), (0.5,), (0.5, 0.1), (0.5, 0.1, 3), (0.5, 0.1, 3, True))
+    gates = [Gate(SUITE, *each) for each in about]
 
     assert len({gate.key for gate in gates}) == len(gates)
+
+
+def test_the_key_of_a_gate_is_that_of_releases_that_knew_no_simulated_results():
+    assert Gate(SUITE, 0.9, 0.02, 5).key.startswith("sha256:1c19e5ea3eb4")
+
+
+def test_a_gate_goes_by_results_of_its_suite_and_of_a_real_vendor():
+    simulated = structs.replace(RESULT, simulated=True)
+    elsewhere = structs.replace(RESULT, suite="sha256:" + "c" * 64)
+
+    assert Gate(SUITE).counts(RESULT)
+    assert not Gate(SUITE).counts(simulated)
+    assert not Gate(SUITE).counts(elsewhere)
+    assert Gate(SUITE, simulated=True).counts(simulated)
