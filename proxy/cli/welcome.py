@@ -11,7 +11,7 @@ from typing import Any
 from proxy.cli.page import Block, Line, dim, good, line, short, strong, warning
 from proxy.control.first_run import Prepared
 from proxy.dialects.registry import DIALECTS
-from proxy.dialects.samples import sample_fields
+from proxy.dialects.samples import sample_fields, sample_values
 from proxy.settings import Settings
 from proxy.versions.record import PROD
 
@@ -90,9 +90,8 @@ def _curl(one: Prepared, welcome: Welcome, data: str) -> Iterator[str]:
     vendor = welcome.settings.vendors.get(one.content.model.vendor)
     dialect = DIALECTS[vendor.dialects[0] if vendor is not None else next(iter(DIALECTS))]
     body: dict[str, Any] = {"model": one.registered.info.model}
-    required = [name for name, one in one.content.variables.items() if one.required]
-    if required:
-        body["proxy_variables"] = {name: f"some {name}" for name in required}
+    if values := sample_values(one.content.variables):
+        body["proxy_variables"] = values
     body |= sample_fields(dialect.name, SAYS)
     yield f"curl -si http://{data}{dialect.path} \\"
     yield "  -H 'content-type: application/json' \\"

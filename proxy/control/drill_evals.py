@@ -3,7 +3,6 @@ prod holds, compared with the run that let it there."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -27,15 +26,7 @@ from proxy.versions.record import PROD
 
 def samples_of(cases: Iterable[Case]) -> tuple[Sample, ...]:
     """Return what an app would send for the cases, in their order."""
-    return tuple(Sample(case.messages, _texts(case)) for case in cases)
-
-
-def _texts(case: Case) -> dict[str, str]:
-    """Return the case's variables as a proxy reads them."""
-    return {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in case.variables.items()
-    }
+    return tuple(Sample(case.messages, dict(case.variables)) for case in cases)
 
 
 async def run_again(store: Store, found: Found, files: SuiteFiles, act: Act, way: Way) -> Rerun:

@@ -18,7 +18,7 @@ from proxy.errors import InvalidArgument, InvalidFiles, Problem, RequestError
 from proxy.settings import Vendor
 from proxy.store.base import NewVersion, Store
 from proxy.versions import identity, sources
-from proxy.versions.content import Content
+from proxy.versions.content import Content, unused_variables
 from proxy.versions.names import is_model_name
 from proxy.versions.record import PROD, Meta, VersionInfo
 
@@ -219,6 +219,8 @@ def _warnings(source: Source, vendors: Mapping[str, Vendor] | None) -> Iterator[
     for name in ("fallback", "retry_on"):
         if getattr(content.routing, name) and content.routing.attempts < 2:
             yield f"{source.model}: routing.{name} is never used with attempts = 1"
+    for name in unused_variables(content):
+        yield f"{source.model}: variable {name} is declared and stands in no text"
     yield from _dialect_warnings(source.model, content, vendors)
 
 

@@ -15,6 +15,7 @@ from proxy.errors import InvalidArgument, RequestError
 from proxy.store.base import Store
 from proxy.versions.content import Content
 from proxy.versions.record import VersionInfo
+from proxy.versions.variables import as_declared
 
 SAMPLE_TEXT = "Hello"
 
@@ -73,8 +74,13 @@ async def render(
 def _render(
     dialect: Dialect, model: str, content: Content, variables: Mapping[str, str], text: str
 ) -> Rendered:
+    declared = content.variables
+    values = {
+        name: as_declared(declared[name], value) if name in declared else value
+        for name, value in variables.items()
+    }
     try:
-        composed = dialect.compile(content).compose(sample(dialect, model, text, variables))
+        composed = dialect.compile(content).compose(sample(dialect, model, text, values))
     except RequestError as error:
         return Rendered(dialect.name, dialect.path, None, error)
     body = b"".join(composed.body(json.dumps(content.model.id).encode()))

@@ -18,6 +18,7 @@ from proxy.dialects.raw import Buffer, Raw
 from proxy.errors import RequestError
 from proxy.settings import Auth
 from proxy.versions.content import Content
+from proxy.versions.variables import Given
 
 Headers = Mapping[bytes, bytes]
 """A request's headers: names in lower case, the last value of each."""
@@ -42,7 +43,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     address: str
     stream: bool
     fields: dict[str, Raw]
-    variables: Mapping[str, str]
+    variables: Mapping[str, Given]
     prompt_id: str = ""
     prompt_version: str = ""
     kind: str = ""

@@ -10,10 +10,11 @@ from proxy.dialects.base import JsonValue
 from proxy.dialects.raw import Raw, is_null, read_as
 from proxy.errors import InvalidRequest
 from proxy.versions.content import Generation, ResponseFormat
+from proxy.versions.variables import Given, Value
 
 _ADDRESS = msgspec.json.Decoder(str)
 _FLAG = msgspec.json.Decoder(bool | None)
-_VALUES = msgspec.json.Decoder(dict[str, str | int | float | bool])
+_VALUES: msgspec.json.Decoder[dict[str, Given]] = msgspec.json.Decoder(dict[str, Value])
 
 # What a name may be at most: longer than any id, far shorter than what would hurt a log line.
 MAX_ADDRESS = 512
@@ -35,17 +36,12 @@ def read_stream(fields: Mapping[str, Raw]) -> bool:
     return raw is not None and read_as(_FLAG, raw, "stream must be true or false") is True
 
 
-def read_variables(fields: Mapping[str, Raw]) -> dict[str, str]:
-    """Return `proxy_variables` as texts; numbers and booleans as JSON writes them."""
+def read_variables(fields: Mapping[str, Raw]) -> dict[str, Given]:
+    """Return the values in `proxy_variables`. Raises `InvalidRequest` for what is no scalar."""
     raw = fields.get("proxy_variables")
     if raw is None or is_null(raw):
         return {}
-    given = read_as(_VALUES, raw, "proxy_variables must map names to strings or numbers")
-    return {name: as_text(value) for name, value in given.items()}
-
-
-def as_text(value: str | int | float | bool) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return read_as(_VALUES, raw, "proxy_variables must map names to strings, numbers or booleans")
 
 
 def neutral_values(generation: Generation) -> dict[str, JsonValue]:

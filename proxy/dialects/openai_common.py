@@ -8,29 +8,41 @@ from typing import Any
 import msgspec
 
 from proxy.dialects.base import Endpoint, FixedPath, JsonValue, Rows
-from proxy.dialects.neutral import as_text
 from proxy.dialects.raw import Raw, is_null, read_as, read_nested
 from proxy.errors import InvalidRequest, RequestError
 from proxy.settings import Auth
 from proxy.versions.content import Content, NamedTool
+from proxy.versions.variables import Given, Written
 
 _ANY = msgspec.json.Decoder(Any)
 
 
-def read_prompt_variables(raw: Raw) -> dict[str, str]:
-    """Return the values of a `prompt` object's `variables`: strings, or `input_text` parts."""
+def read_prompt_variables(raw: Raw) -> dict[str, Given]:
+    """Return the values of a `prompt` object's `variables`: strings, or `input_text` parts.
+
+    Raises `InvalidRequest` for all else, images and files among it: a template is a text.
+    """
     if is_null(raw):
         return {}
     return {name: _prompt_value(value) for name, value in read_nested(raw).items()}
 
 
-def _prompt_value(raw: Raw) -> str:
+def _prompt_value(raw: Raw) -> Given:
     value: Any = read_as(_ANY, raw, "prompt.variables must be texts")
-    if isinstance(value, dict) and value.get("type") == "input_text":
-        value = value.get("text")
-    if not isinstance(value, str | int | float):
+    if isinstance(value, dict):
+        if value.get("type") in ("input_image", "input_file"):
+            raise InvalidRequest(
+                "an image or a file cannot be a variable", hint="send it in input instead"
+            )
+        value = value.get("text") if value.get("type") == "input_text" else None
+        if not isinstance(value, str):
+            raise InvalidRequest("prompt.variables must be texts")
+    if isinstance(value, str):
+        # The SDKs' types know no numbers here.
+        return Written(value)
+    if not isinstance(value, int | float):
         raise InvalidRequest("prompt.variables must be texts")
-    return as_text(value)
+    return value
 
 
 def tool_choice(content: Content, nested: bool) -> JsonValue:

@@ -12,6 +12,7 @@ from proxy.dialects.base import Asked, Dialect
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_responses import OpenAIResponses
 from proxy.versions.content import Variable
+from proxy.versions.variables import Value, fitting
 
 DEPTH = 64
 
@@ -19,13 +20,13 @@ Said = tuple[str, str]
 """A role and a text."""
 
 
-def sample(dialect: Dialect, model: str, text: str, variables: Mapping[str, str]) -> Asked:
+def sample(dialect: Dialect, model: str, text: str, variables: Mapping[str, Value]) -> Asked:
     """Return what an app asks for that sends `text` and gives `variables`."""
     return _asked(dialect, model, sample_fields(dialect.name, text), variables)
 
 
 def conversation(
-    dialect: Dialect, model: str, said: Sequence[Said], variables: Mapping[str, str]
+    dialect: Dialect, model: str, said: Sequence[Said], variables: Mapping[str, Value]
 ) -> Asked:
     """Return what an app asks for that sends these messages and gives `variables`."""
     messages = [{"role": role, "content": text} for role, text in said]
@@ -38,7 +39,7 @@ def conversation(
 
 
 def _asked(
-    dialect: Dialect, model: str, fields: Mapping[str, Any], variables: Mapping[str, str]
+    dialect: Dialect, model: str, fields: Mapping[str, Any], variables: Mapping[str, Value]
 ) -> Asked:
     body = {"model": model, **fields}
     if variables:
@@ -57,10 +58,14 @@ def sample_fields(dialect: str, text: str) -> dict[str, Any]:
 
 
 def sample_values(
-    declared: Mapping[str, Variable], given: Mapping[str, str] | None = None
-) -> dict[str, str]:
+    declared: Mapping[str, Variable], given: Mapping[str, Value] | None = None
+) -> dict[str, Value]:
     """Return values that every version takes: of those given, the declared ones; for a required one
-    that was not given, its own name."""
+    that was not given, one that fits."""
     known = {name: value for name, value in (given or {}).items() if name in declared}
-    missing = {name: name for name, one in declared.items() if one.required and name not in known}
+    missing = {
+        name: fitting(name, one)
+        for name, one in declared.items()
+        if one.required and name not in known
+    }
     return {**known, **missing}

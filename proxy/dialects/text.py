@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from proxy.errors import MissingVariable, UnknownVariable
+from proxy.errors import InvalidRequest, MissingVariable, UnknownVariable
 from proxy.versions.content import Variable
 from proxy.versions.template import cut
+from proxy.versions.variables import Given, Written, as_declared, misfit, written
 
 Values = Mapping[str, bytes]
 """By variable name: the value, escaped as the inside of a JSON string."""
@@ -57,22 +58,30 @@ def _pieces(text: str) -> list[bytes | str]:
     return [escape(piece) if place % 2 == 0 else piece for place, piece in enumerate(cut(text))]
 
 
-def bind(declared: Mapping[str, Variable], given: Mapping[str, str]) -> Values:
+def bind(declared: Mapping[str, Variable], given: Mapping[str, Given]) -> Values:
     """Give every declared variable its value.
 
     Raises `UnknownVariable` for a name that is not declared, `MissingVariable` for a required
-    one that was not given. An optional one without a default is the empty text.
+    one that was not given, `InvalidRequest` for a value that does not fit; names in the last two
+    are the version's own. An optional one without a default is the empty text.
     """
     if not declared and not given:
         return NO_VALUES
     if given.keys() - declared.keys():
         raise UnknownVariable()
-    return {name: escape(_value(variable, given.get(name))) for name, variable in declared.items()}
+    return {
+        name: escape(_value(name, variable, given.get(name))) for name, variable in declared.items()
+    }
 
 
-def _value(variable: Variable, given: str | None) -> str:
-    if given is not None:
-        return given
-    if variable.required:
-        raise MissingVariable()
-    return variable.default or ""
+def _value(name: str, variable: Variable, given: Given | None) -> str:
+    if given is None:
+        if variable.required:
+            raise MissingVariable(hint=f"variable {name}")
+        return "" if variable.default is None else written(variable.default)
+    value = as_declared(variable, given.text) if isinstance(given, Written) else given
+    if complaint := misfit(variable, value):
+        raise InvalidRequest(
+            "a variable was given a value that does not fit", hint=f"variable {name}: {complaint}"
+        )
+    return written(value)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from proxy.versions.names import is_model_name
 from proxy.versions.template import IDENTIFIER, placeholders
+from proxy.versions.variables import VariableType, misfit
 
 SCHEMA = 1
 
@@ -66,6 +67,12 @@ def _plain_json(value: Any) -> Any:
     return value
 
 
+def _scalar(value: Any) -> Any:
+    if value is None or isinstance(value, Mapping | list | tuple):
+        raise ValueError("must be a string, a number or a boolean")
+    return _plain_json(value)
+
+
 def _whole_text(text: str) -> str:
     if has_surrogates(text):
         raise ValueError("is not valid Unicode")
@@ -80,6 +87,7 @@ def _model_name(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_whole_text)]
 Json = Annotated[Any, AfterValidator(_plain_json)]
+Scalar = Annotated[Any, AfterValidator(_scalar)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 VendorName = Annotated[str, AfterValidator(_model_name)]
 Wait = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
@@ -187,16 +195,39 @@ class Message(_Part):
 
 
 class Variable(_Part):
-    """A placeholder that the app fills in, per request."""
+    """A placeholder that the app fills in, per request.
 
+    Without a `type` it takes any string, number or boolean. `values` are those of an enum;
+    `max_length` counts the characters of a text.
+    """
+
+    type: VariableType | None = None
     required: bool = False
-    default: Text | None = None
+    default: Scalar | None = None
+    values: tuple[Text, ...] = ()
+    max_length: Integer | None = Field(None, ge=1)
 
     @model_validator(mode="after")
-    def _not_both(self) -> Variable:
-        if self.required and self.default is not None:
-            raise ValueError("a required variable has no default")
+    def _declared_well(self) -> Variable:
+        for complaint in _ill_declared(self):
+            raise ValueError(complaint)
         return self
+
+
+def _ill_declared(variable: Variable) -> Iterator[str]:
+    if variable.required and variable.default is not None:
+        yield "a required variable has no default"
+    if (variable.type == "enum") != bool(variable.values):
+        yield "values go with type enum, and only with it"
+    if len(set(variable.values)) < len(variable.values):
+        yield "a value is there twice"
+    if variable.max_length is not None and variable.type not in (None, "string"):
+        yield "max_length goes with a string"
+    if variable.default is not None:
+        if complaint := misfit(variable, variable.default):
+            yield f"the default does not fit: {complaint}"
+    elif variable.type not in (None, "string") and not variable.required:
+        yield "needs a default, or required = true: only a text can be empty"
 
 
 class Policy(_Part):
@@ -273,11 +304,22 @@ def _misnamed_variables(content: Content) -> Iterator[Complaint]:
 
 
 def _undeclared_variables(content: Content) -> Iterator[Complaint]:
-    texts: list[tuple[tuple[str | int, ...], str]] = [(("system",), content.system)]
-    texts += [(("messages", i, "content"), m.content) for i, m in enumerate(content.messages)]
-    for path, text in texts:
+    for path, text in _texts(content):
         for name in sorted(set(placeholders(text)) - content.variables.keys()):
             yield (*path, name), f"{{{{{name}}}}} is used but not declared under [variables.{name}]"
+
+
+def unused_variables(content: Content) -> list[str]:
+    """Return the variables that are declared and stand in no text, sorted."""
+    used = {name for _, text in _texts(content) for name in placeholders(text)}
+    return sorted(content.variables.keys() - used)
+
+
+def _texts(content: Content) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield every text that may hold placeholders, and where it is."""
+    yield ("system",), content.system
+    for index, message in enumerate(content.messages):
+        yield ("messages", index, "content"), message.content
 
 
 def _repeated_tools(content: Content) -> Iterator[Complaint]:

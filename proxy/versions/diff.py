@@ -111,6 +111,11 @@ def _lines(text: str) -> list[str]:
 
 def _settings(content: Content) -> dict[str, Any]:
     dumped = content.model_dump(mode="json", by_alias=True, include=set(_SECTIONS))
+    # As people wrote them: what a variable leaves out says nothing.
+    dumped["variables"] = {
+        name: one.model_dump(mode="json", exclude_defaults=True)
+        for name, one in content.variables.items()
+    }
     return {section: dumped[section] for section in _SECTIONS}
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from proxy.versions.record import Pin, Question, VersionInfo
+from proxy.versions.variables import Value
 
 PREPARE = "prepare"
 """Fetch, verify and compile versions that are about to be pinned."""
@@ -83,7 +84,7 @@ class Sample(msgspec.Struct, frozen=True):
     """What an app might send: messages as role and text, and values for variables."""
 
     messages: tuple[tuple[str, str], ...]
-    variables: dict[str, str] = {}
+    variables: dict[str, Value] = {}
 
 
 class Probe(msgspec.Struct, frozen=True):

@@ -238,6 +238,15 @@ def test_prompt_variables_fill_the_places(value, filled):
     assert (received.dropped, received.app_fields) == ((), ())
 
 
+@pytest.mark.parametrize("kind", ["input_image", "input_file"])
+def test_images_and_files_are_no_variables(kind):
+    content = version(system="{{y}}", variables={"y": VARIABLES["y"]})
+    part = {"type": kind, "file_id": "file_1", "image_url": "https://c4n4ry", "text": "c4n4ry"}
+
+    with pytest.raises(InvalidRequest, match="an image or a file cannot be a variable"):
+        compose(RESPONSES, content, says(RESPONSES, prompt={"id": "a", "variables": {"y": part}}))
+
+
 def test_both_ways_to_give_variables_are_joined_and_ours_wins():
     content = version(system="{{x}} {{y}}", variables=VARIABLES)
     body = {"id": "a", "variables": {"x": "1", "y": "1"}}

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.dialects.text import NO_VALUES, bind, escape, template
-from proxy.errors import MissingVariable, UnknownVariable
+from proxy.errors import InvalidRequest, MissingVariable, UnknownVariable
 from proxy.versions.content import Variable
+from proxy.versions.variables import Written
 from tests.versions.contents import texts
 
 tricky = texts | st.text(st.sampled_from('{} "\\/\nabé\x00\x7f\u2028😀'), max_size=20)
@@ -107,3 +108,65 @@ def test_variable_that_is_not_declared_is_refused(declared):
 
 def test_nothing_is_bound_where_nothing_is_declared():
     assert bind({}, {}) == {}
+
+
+TYPED = {
+    "stock": Variable(type="number", default=3.0),
+    "open": Variable(type="boolean", default=True),
+    "tone": Variable(type="enum", values=("dry", "friendly"), default="dry"),
+    "shop": Variable(type="string", max_length=6),
+}
+
+
+def test_defaults_are_written_as_values_are():
+    assert bind(TYPED, {}) == {"stock": b"3", "open": b"true", "tone": b"dry", "shop": b""}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("stock", "3"), ("stock", True), ("open", "true"), ("open", 1), ("tone", "Dry"), ("shop", 1)],
+)
+def test_a_value_of_another_kind_is_refused_by_the_name_that_the_version_gave_it(name, value):
+    with pytest.raises(InvalidRequest) as refused:
+        bind(TYPED, {name: value})
+
+    assert refused.value.hint.startswith(f"variable {name}: ")
+
+
+def test_what_is_refused_is_not_repeated():
+    with pytest.raises(InvalidRequest) as refused:
+        bind(TYPED, {"shop": "c4n4ry!"})
+
+    assert "c4n4ry" not in f"{refused.value.message} {refused.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "filled"), [("stock", "4", b"4"), ("open", "false", b"false")]
+)
+def test_where_only_texts_can_be_sent_the_declaration_says_what_they_mean(name, text, filled):
+    assert bind(TYPED, {name: Written(text)})[name] == filled
+
+
+@pytest.mark.parametrize(("name", "text"), [("stock", "four"), ("open", "no"), ("tone", "4")])
+def test_texts_that_spell_no_value_of_the_type_are_refused(name, text):
+    with pytest.raises(InvalidRequest):
+        bind(TYPED, {name: Written(text)})
+
+
+def test_a_missing_variable_is_named():
+    with pytest.raises(MissingVariable) as refused:
+        bind(VARIABLES, {})
+
+    assert refused.value.hint == "variable needed"
+
+
+@given(tricky | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans())
+def test_whatever_the_value_is_it_stays_inside_its_string(value):
+    made = template(b'["', "<{{a}}{{b}}>", b'"]')
+
+    filled = made.fill(bind({"a": Variable(), "b": Variable()}, {"a": value, "b": "{{a}}"}))
+
+    inner = value if isinstance(value, str) else json.dumps(value)
+    (text,) = json.loads(filled)
+    assert text.removesuffix("{{a}}>")[0] == "<"
+    assert isinstance(value, float) or text == f"<{inner}{{{{a}}}}>"

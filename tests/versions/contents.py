@@ -85,9 +85,27 @@ messages = st.lists(
     max_size=3,
 )
 
+numbers = st.integers(-1000, 1000) | st.floats(-1e6, 1e6)
+enums = st.lists(texts, min_size=1, max_size=3, unique=True).flatmap(
+    lambda values: st.fixed_dictionaries(
+        {
+            "type": st.just("enum"),
+            "values": st.just(values),
+            "default": st.sampled_from(values),
+        }
+    )
+)
 variables = st.dictionaries(
     variable_names,
-    st.just({}) | st.just({"required": True}) | st.fixed_dictionaries({"default": texts}),
+    st.just({})
+    | st.sampled_from(["string", "number", "boolean"]).map(
+        lambda kind: {"type": kind, "required": True}
+    )
+    | st.fixed_dictionaries({"default": texts | st.booleans() | numbers})
+    | st.fixed_dictionaries({"type": st.just("number"), "default": numbers})
+    | st.fixed_dictionaries({"type": st.just("boolean"), "default": st.booleans()})
+    | st.fixed_dictionaries({"type": st.just("string"), "max_length": st.integers(1, 99)})
+    | enums,
     max_size=3,
 )
 

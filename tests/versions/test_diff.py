@@ -69,7 +69,7 @@ def test_settings_are_compared_field_by_field():
         {
             "field": "variables.tone",
             "from": None,
-            "to": {"required": False, "default": "dry"},
+            "to": {"default": "dry"},
         },
         {"field": "routing.attempts", "from": 1, "to": 2},
     ]
