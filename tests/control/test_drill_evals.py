@@ -33,9 +33,7 @@ def result(score, digest="sha256:" + "c" * 64, suite=SUITE, repeats=20, **more):
 
 def test_cases_are_sent_as_an_app_would_send_them():
     assert samples_of(parse(CASES, {}).cases) == (
-        Sample(
-            (("user", "What should I wear?"),), {"shop": "Alpine", "stock": 3, "open": True}
-        ),
+        Sample((("user", "What should I wear?"),), {"shop": "Alpine", "stock": 3, "open": True}),
         Sample((("user", "Hi"), ("assistant", "Hello"))),
     )
 
