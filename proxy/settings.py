@@ -15,12 +15,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from proxy.versions.names import is_label, is_model_name
 from proxy.versions.record import DRILL
 
-DialectName = Literal["openai.chat", "openai.responses", "anthropic.messages"]
+DialectName = Literal[
+    "openai.chat",
+    "openai.responses",
+    "openai.embeddings",
+    "openai.completions",
+    "anthropic.messages",
+]
 
 DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
 
 # What a vendor speaks whose entry does not say: the wire formats that most of them share.
-USUAL_DIALECTS: tuple[DialectName, ...] = ("openai.chat", "openai.responses")
+USUAL_DIALECTS: tuple[DialectName, ...] = ("openai.chat", "openai.responses", "openai.embeddings")
 
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key"]
 

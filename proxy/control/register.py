@@ -13,7 +13,7 @@ from proxy.control.gate import follow
 from proxy.control.git import GitFacts, git_facts, git_tag
 from proxy.control.references import find
 from proxy.control.suite_files import scorer_names, wanted_gate
-from proxy.dialects.registry import DIALECTS
+from proxy.dialects.registry import DIALECTS, GENERATING
 from proxy.errors import InvalidArgument, InvalidFiles, Problem, RequestError
 from proxy.settings import Vendor
 from proxy.store.base import NewVersion, Store
@@ -66,7 +66,7 @@ async def read_source(
         raise InvalidArgument("this is not a valid model name")
     folder = read_folder(models_dir / model)
     content = sources.read(folder.files, str(folder.path), allow_secrets=allow_secrets)
-    if not any(_lacks(name, content) is None for name in DIALECTS):
+    if not any(_lacks(name, content) is None for name in GENERATING):
         raise InvalidFiles([_unservable(folder, content)])
     facts = await git_facts(folder.path, sources.SOURCE_FILES)
     if git_tag and (facts.commit is None or facts.dirty is not False):
@@ -185,7 +185,7 @@ def _lacks(dialect: str, content: Content) -> str | None:
 
 
 def _unservable(folder: Folder, content: Content) -> Problem:
-    reasons = "; ".join(f"{name}: {_lacks(name, content)}" for name in DIALECTS)
+    reasons = "; ".join(f"{name}: {_lacks(name, content)}" for name in GENERATING)
     place = str(folder.path / "version.toml")
     return Problem(place, 0, "generation", f"no dialect can carry this version ({reasons})")
 

@@ -37,7 +37,7 @@ class _Answer(msgspec.Struct, gc=False):
 _ANSWER = msgspec.json.Decoder(_Answer)
 
 
-def _learn(seen: Seen, text: bytes) -> bool:
+def learn(seen: Seen, text: bytes) -> bool:
     """Take what one document or chunk tells. Return whether it was one."""
     try:
         answer = _ANSWER.decode(text)
@@ -66,12 +66,12 @@ class ChatStream(Tail):
             if text.strip() == END:
                 seen.ended = True
             else:
-                _learn(seen, text)
+                learn(seen, text)
         return seen
 
 
 class ChatDocument(Document):
     def finish(self) -> Seen:
         seen = Seen(lost_sight=self.lost_sight)
-        seen.ended = _learn(seen, self.whole())
+        seen.ended = learn(seen, self.whole())
         return seen

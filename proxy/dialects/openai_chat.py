@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from proxy.dialects import messages, neutral, policy
 from proxy.dialects import openai_common as common
 from proxy.dialects.base import (
@@ -148,4 +146,4 @@ class OpenAIChat(common.OpenAI):
         return ChatStream() if stream else ChatDocument()
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
-        return b"data: %b\n\n" % msgspec.json.encode({"error": common.described(error, request_id)})
+        return common.error_chunk(error, request_id)

@@ -67,6 +67,11 @@ def described(error: RequestError, request_id: str) -> dict[str, JsonValue]:
     }
 
 
+def error_chunk(error: RequestError, request_id: str) -> bytes:
+    """Return the event by which streams without event names report that they broke."""
+    return b"data: %b\n\n" % msgspec.json.encode({"error": described(error, request_id)})
+
+
 class OpenAI(FixedPath):
     """What OpenAI's dialects have in common."""
 

@@ -8,10 +8,27 @@ from types import MappingProxyType
 from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import Dialect
 from proxy.dialects.openai_chat import OpenAIChat
+from proxy.dialects.openai_completions import OpenAICompletions
+from proxy.dialects.openai_embeddings import OpenAIEmbeddings
 from proxy.dialects.openai_responses import OpenAIResponses
 
 DEFAULT: Dialect = OpenAIChat()
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {dialect.name: dialect for dialect in (DEFAULT, OpenAIResponses(), AnthropicMessages())}
+    {
+        dialect.name: dialect
+        for dialect in (
+            DEFAULT,
+            OpenAIResponses(),
+            OpenAIEmbeddings(),
+            OpenAICompletions(),
+            AnthropicMessages(),
+        )
+    }
 )
+
+GENERATING: Mapping[str, Dialect] = MappingProxyType(
+    {name: one for name, one in DIALECTS.items() if name != OpenAIEmbeddings.name}
+)
+"""Those in which a version's generation fields mean something. Embeddings carry any version, so
+they do not count where it is asked whether there is a dialect that can carry one."""

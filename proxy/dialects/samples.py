@@ -10,6 +10,8 @@ from typing import Any
 from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import Asked, Dialect
 from proxy.dialects.openai_chat import OpenAIChat
+from proxy.dialects.openai_completions import OpenAICompletions
+from proxy.dialects.openai_embeddings import OpenAIEmbeddings
 from proxy.dialects.openai_responses import OpenAIResponses
 from proxy.versions.content import Variable
 from proxy.versions.variables import Value, fitting
@@ -30,9 +32,12 @@ def conversation(
 ) -> Asked:
     """Return what an app asks for that sends these messages and gives `variables`."""
     messages = [{"role": role, "content": text} for role, text in said]
-    fields = {
+    texts = [text for _, text in said]
+    fields: dict[str, dict[str, Any]] = {
         OpenAIChat.name: {"messages": messages},
         OpenAIResponses.name: {"input": messages},
+        OpenAIEmbeddings.name: {"input": texts},
+        OpenAICompletions.name: {"prompt": "\n\n".join(texts)},
         AnthropicMessages.name: {"messages": messages},
     }
     return _asked(dialect, model, fields[dialect.name], variables)
@@ -52,6 +57,8 @@ def sample_fields(dialect: str, text: str) -> dict[str, Any]:
     fields: dict[str, dict[str, Any]] = {
         OpenAIChat.name: {"messages": [{"role": "user", "content": text}]},
         OpenAIResponses.name: {"input": text},
+        OpenAIEmbeddings.name: {"input": text},
+        OpenAICompletions.name: {"prompt": text},
         AnthropicMessages.name: {"messages": [{"role": "user", "content": text}]},
     }
     return fields[dialect]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from proxy.dialects.base import Compiled
-from proxy.dialects.registry import DIALECTS
+from proxy.dialects.registry import DIALECTS, GENERATING
 from proxy.errors import (
     NotPinned,
     RequestError,
@@ -94,7 +94,7 @@ def make_ready(version: Version) -> Served:
             compiled[name] = dialect.compile(content)
         except WrongDialect:
             continue
-    if not compiled:
+    if compiled.keys().isdisjoint(GENERATING):
         raise WrongDialect()
     info = version.info
     stamp = f"x-proxy-version: {info.id}\r\nx-proxy-digest: {info.digest}\r\n".encode()

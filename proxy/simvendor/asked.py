@@ -45,6 +45,9 @@ SNAPSHOTS = {
     "gpt-4.1": "gpt-4.1-2025-04-14",
     "gpt-4.1-mini": "gpt-4.1-mini-2025-04-14",
     "gpt-5.6": "gpt-5.6-2026-07-09",
+    "gpt-3.5-turbo-instruct": "gpt-3.5-turbo-instruct:20230824-v2",
+    "text-embedding-3-small": "text-embedding-3-small",
+    "text-embedding-3-large": "text-embedding-3-large",
     "claude-opus-5-5": "claude-opus-5-5-2026-07-09",
     "claude-haiku-5": "claude-haiku-5-2026-07-09",
 }

@@ -16,7 +16,14 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 
-from proxy.simvendor import chat, messages, messages_wrong, responses
+from proxy.simvendor import (
+    chat,
+    completions,
+    embeddings,
+    messages,
+    messages_wrong,
+    responses,
+)
 from proxy.simvendor.answer import CREATED, STREAM, Answer, whole
 from proxy.simvendor.asked import SNAPSHOTS, Asked
 from proxy.simvendor.player import Player, plain, refusal
@@ -24,7 +31,9 @@ from proxy.simvendor.script import Fail, Refuse, Rest, Step, asked_for
 from proxy.simvendor.wrong import (
     Wrong,
     check_chat,
+    check_completions,
     check_credential,
+    check_embeddings,
     check_responses,
     parsed,
     usual,
@@ -107,6 +116,12 @@ _SPOKEN = {
     ),
     "/v1/responses": _Spoken(
         _OPENAI, lambda body, _: check_responses(body), responses.asked, responses.answer
+    ),
+    "/v1/embeddings": _Spoken(
+        _OPENAI, lambda body, _: check_embeddings(body), embeddings.asked, embeddings.answer
+    ),
+    "/v1/completions": _Spoken(
+        _OPENAI, lambda body, _: check_completions(body), completions.asked, completions.answer
     ),
     "/v1/messages": _Spoken(
         _ANTHROPIC, messages_wrong.check_messages, messages.asked, messages.answer

@@ -148,5 +148,30 @@ def check_responses(body: Json) -> None:
         raise _invalid("input", "expected a string or an array", "invalid_type")
 
 
+def check_completions(body: Json) -> None:
+    check_model(body)
+    check_types(body)
+    check_temperature(body)
+    _check_texts("prompt", body.get("prompt", ""))
+
+
+def check_embeddings(body: Json) -> None:
+    check_model(body)
+    if body.get("input") is None:
+        raise missing("input")
+    _check_texts("input", body["input"])
+    dimensions = body.get("dimensions")
+    if dimensions is not None and (type(dimensions) is not int or not 0 < dimensions <= 3072):
+        raise _invalid("dimensions", "expected a value from 1 to 3072", "out_of_range")
+    if body.get("encoding_format") not in (None, "float", "base64"):
+        raise _invalid("encoding_format", "expected 'float' or 'base64'", "invalid_value")
+
+
+def _check_texts(name: str, given: Any) -> None:
+    """Texts may be given as numbers of tokens, and several at once."""
+    if not isinstance(given, str | list) or (name == "input" and not given):
+        raise _invalid(name, "expected a string or an array", "invalid_type")
+
+
 def _invalid(param: str, why: str, code: str | None) -> Wrong:
     return Wrong(400, f"Invalid '{param}': {why}.", param=param, code=code)

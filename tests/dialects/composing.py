@@ -12,16 +12,22 @@ import pytest
 from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import NO_HEADERS, Asked, Dialect, Endpoint, Headers
 from proxy.dialects.openai_chat import OpenAIChat
+from proxy.dialects.openai_completions import OpenAICompletions
+from proxy.dialects.openai_embeddings import OpenAIEmbeddings
 from proxy.dialects.openai_responses import OpenAIResponses
 from proxy.versions.content import Content
 from tests.wire.spelled import members
 
 CHAT, RESPONSES, MESSAGES = OpenAIChat(), OpenAIResponses(), AnthropicMessages()
 ALL = (CHAT, RESPONSES, MESSAGES)
+EMBEDDINGS, COMPLETIONS = OpenAIEmbeddings(), OpenAICompletions()
+BARE = (EMBEDDINGS, COMPLETIONS)
+"""Those that have no place for prompts and tools of a version."""
 DEPTH = 64
 VENDOR_MODEL = "gpt-4o-2024-08-06"
 
 in_every_dialect = pytest.mark.parametrize("dialect", ALL, ids=lambda one: one.name)
+in_bare_dialects = pytest.mark.parametrize("dialect", BARE, ids=lambda one: one.name)
 
 Body = dict[str, Any] | str | bytes
 
@@ -33,8 +39,10 @@ def version(**parts: Any) -> Content:
 def says(dialect: Dialect, text: str = "hi", **fields: Any) -> dict[str, Any]:
     """Return the body of an app that says `text`, and sends `fields` beside it."""
     said: dict[str, Any] = {"messages": [{"role": "user", "content": text}]}
-    if dialect.name == RESPONSES.name:
+    if dialect.name in (RESPONSES.name, EMBEDDINGS.name):
         said = {"input": text}
+    if dialect.name == COMPLETIONS.name:
+        said = {"prompt": text}
     return {"model": "recommender", **said, **fields}
 
 

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.dialects import anthropic_generation, openai_chat, openai_responses
+from proxy.dialects import (
+    anthropic_generation,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_responses,
+)
 from proxy.dialects.policy import TRANSPORT
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import OverrideRejected, WrongDialect
@@ -15,9 +21,13 @@ from proxy.versions.content import Generation, Policy
 from tests.dialects.composing import (
     ALL,
     CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
     MESSAGES,
     RESPONSES,
+    VENDOR_MODEL,
     compose,
+    in_bare_dialects,
     in_every_dialect,
     says,
     version,
@@ -27,6 +37,7 @@ from tests.dialects.drawn import EXTRAS, GENERATION, bodies, parameters, version
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "policy.md").read_text()
 TABLES = dict(re.findall(r"<!-- policy: (\w+) -->\n(.*?)<!-- end -->", PAGE, re.DOTALL))
 NONE = "–"
+NOT_SENT = "not sent"
 
 
 def rows(table):
@@ -95,6 +106,8 @@ SCHEMA = {"type": "json_schema", "name": "answer", "schema": {"type": "object"}}
 def test_every_field_is_on_the_page_with_its_names_in_every_dialect():
     names = {d.name: {p.field: ", ".join(p.names) for p in parameters(d)} for d in ALL}
     names[RESPONSES.name]["response_format"] = "text.format"
+    names[EMBEDDINGS.name] = dict.fromkeys(Generation.model_fields, NOT_SENT)
+    names[COMPLETIONS.name] = {p.field: p.wire for p in openai_completions.PARAMETERS}
     names[MESSAGES.name] |= {
         "response_format": "output_config.format, output_format",
         "tool_choice": "tool_choice",
@@ -107,20 +120,21 @@ def test_every_field_is_on_the_page_with_its_names_in_every_dialect():
     ]
 
 
-@by_row("fields", ("field", *(dialect.name.replace(".", "_") for dialect in ALL)))
-def test_a_field_goes_out_where_the_page_says_or_the_version_is_not_served(
-    field, openai_chat, openai_responses, anthropic_messages
-):
+@pytest.mark.parametrize("row", rows("fields"), ids=lambda row: row[0])
+def test_a_field_goes_out_where_the_page_says_or_the_version_is_not_served(row):
+    field, *columns = row
     value = SCHEMA if field == "response_format" else GENERATION[field][0]
     content = version(generation={field: value}, tools=[{"name": "search"}])
 
-    columns = (openai_chat, openai_responses, anthropic_messages)
-    for dialect, names in zip(ALL, columns, strict=True):
+    for dialect, names in zip(DIALECTS.values(), columns, strict=True):
         if names == NONE:
             with pytest.raises(WrongDialect):
                 dialect.compile(content)
             continue
         found = compose(dialect, content, says(dialect)).fields
+        if names == NOT_SENT:
+            assert found == {**says(dialect), "model": VENDOR_MODEL}
+            continue
         for part in names.split(", ")[0].split("."):
             assert part in found
             found = found[part]
@@ -146,6 +160,44 @@ def test_field_goes_out_as_the_page_says(dialect, rule, is_set, sends, out, drop
     assert received.fields.get("temperature") == VALUE[out]
     assert received.dropped == (("temperature",) if dropped else ())
     assert received.app_fields == (("temperature",) if listed else ())
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name"), [(COMPLETIONS, "temperature"), (EMBEDDINGS, "dimensions")]
+)
+@by_row("generation", ("rule", "is_set", "sends", "out", "dropped", "listed"))
+def test_field_of_a_bare_dialect_goes_out_as_the_page_says(
+    dialect, name, rule, is_set, sends, out, dropped, listed
+):
+    """An extra that the version does not set is no field of its: there is no rule for it."""
+    extra = dialect is EMBEDDINGS
+    if extra and is_set == "no" and rule == "reject":
+        return
+    fields = {name: 0.5} if is_set == "yes" else {}
+    generation = {"extra": {dialect.name: fields}} if extra else fields
+    content = version(generation=generation, policy={"generation": rule})
+    body = says(dialect) | ({name: SENT[sends]["temperature"]} if SENT[sends] else {})
+    if out == "refused":
+        with pytest.raises(OverrideRejected):
+            compose(dialect, content, body)
+        return
+
+    received = compose(dialect, content, body)
+
+    assert received.fields.get(name) == VALUE[out]
+    assert received.dropped == ((name,) if dropped else ())
+    assert received.app_fields == ((name,) if listed else ())
+
+
+@in_bare_dialects
+@by_row("system", ("rule", "has", "sends", "out", "dropped"))
+def test_bare_dialects_have_no_system_prompt(dialect, rule, has, sends, out, dropped):
+    content = version(system="Ours." if has == "yes" else "", policy={"system": rule})
+
+    received = compose(dialect, content, says(dialect))
+
+    assert received.fields == {**says(dialect), "model": VENDOR_MODEL}
+    assert received.dropped == ()
 
 
 # --- tools
@@ -200,6 +252,8 @@ def test_fields_that_the_proxy_composes_are_on_the_page():
     own = {
         CHAT.name: {*openai_chat.OWN, "tools", "functions", "function_call"},
         RESPONSES.name: {*openai_responses.OWN, "tools"},
+        EMBEDDINGS.name: {*openai_embeddings.OWN},
+        COMPLETIONS.name: {*openai_completions.OWN},
         MESSAGES.name: {*anthropic_generation.OWN, "tools"},
     }
     named = {dialect: {row[1] for row in rows("own") if row[0] == dialect} for dialect in own}

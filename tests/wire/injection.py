@@ -54,6 +54,11 @@ max_output_tokens = {LIMIT}
     "messages.json": json.dumps([{"role": role, "content": text} for role, text in SHOTS]),
 }
 
+# Where of the full version no more goes out than this.
+PLAIN: dict[str, Expected] = {
+    "/v1/embeddings": {},
+    "/v1/completions": {"temperature": Injected(TEMPERATURE), "max_tokens": Injected(LIMIT)},
+}
 SYSTEM_ROLES = ("system", "developer")
 LIMITS = {"max_tokens", "max_completion_tokens", "max_output_tokens"}
 TOOLS = {"tools", "functions", "function_call"}
@@ -63,6 +68,8 @@ def thin(path: str, body: str) -> Expected:
     """A version that sets nothing but the vendor's model, and keeps the app's system prompt."""
     sent = dict(members(body))
     expected: Expected = {**sent, "model": Injected(VENDOR_MODEL)}
+    if path in PLAIN:
+        return expected
     expected.pop("prompt", None)
     theirs, others = _sorted(sent.get(_list_name(path)))
     if theirs:
@@ -73,6 +80,8 @@ def thin(path: str, body: str) -> Expected:
 def full(path: str, body: str) -> Expected:
     """A version that sets system prompt, few-shot messages, tools and two parameters."""
     sent = dict(members(body))
+    if path in PLAIN:
+        return {**sent, "model": Injected(VENDOR_MODEL)} | PLAIN[path]
     dropped = {"temperature", "prompt", *LIMITS, *TOOLS, *_stray_choice(sent)}
     expected: Expected = {k: v for k, v in sent.items() if k not in dropped}
     chat = path.endswith("completions")

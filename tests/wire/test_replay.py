@@ -15,6 +15,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from proxy.dialects.registry import DIALECTS
 from tests.harness import Proxy, running_proxy
 from tests.raw_client import RawAnswer, raw_app
 from tests.vendor_script import LAST_CHUNK, Received, Say, ScriptedVendor, Step, chunk, stream_head
@@ -40,7 +41,7 @@ PASSED_ON = ("anthropic-version", "x-stainless-helper", "x-stainless-retry-count
 NOT_KEPT = {"strict-transport-security", "alt-svc", "set-cookie", "server", "via"}
 
 # What the recorded apps call the model.
-ALIASES = ("recommender", "o3-recommender", "gpt-5-recommender")
+ALIASES = ("recommender", "o3-recommender", "gpt-5-recommender", "recommender-embed")
 
 # The recorded stored prompt, the model that replaces it, and the version that was asked for.
 PROMPT = "pmpt_68f0000000000000000000000000000000000000000000"
@@ -53,7 +54,10 @@ VERSIONS = {
     "anthropic-thin": (injection_anthropic.THIN_FILES, injection_anthropic.thin),
     "anthropic-full": (injection_anthropic.FULL_FILES, injection_anthropic.full),
 }
-VENDORS = {"openai": {}, "anthropic": {"dialects": ["anthropic.messages"]}}
+VENDORS = {
+    "openai": {"dialects": [name for name in DIALECTS if name.startswith("openai.")]},
+    "anthropic": {"dialects": ["anthropic.messages"]},
+}
 
 # The proxy answers these itself: the vendor refused the proxy's own key, or pointed elsewhere.
 INSTEAD = {401: "upstream_auth", 403: "upstream_auth", 307: "upstream_protocol"}

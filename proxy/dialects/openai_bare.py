@@ -1,0 +1,54 @@
+"""What dialects without system prompt, messages and tools make of a version: of what it sets, only
+its vendor model and parameters have a place in their bodies.
+
+An app that calls such a dialect says all that is said itself. So a version with a system prompt is
+served there all the same: by its model, and without the prompt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.dialects import neutral, policy
+from proxy.dialects.base import Asked, Composed
+from proxy.dialects.raw import Buffer, key_bytes, read_object
+from proxy.errors import UnknownVariable
+from proxy.versions.content import Content
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledBare:
+    """`said` is the field that holds what the app says; it goes out as it came."""
+
+    content: Content
+    table: policy.Settings
+    said: str
+
+    def compose(self, asked: Asked) -> Composed:
+        if asked.variables.keys() - self.content.variables.keys():
+            raise UnknownVariable()
+        kept = policy.walk(asked.fields, self.table)
+        raw = asked.fields.get(self.said)
+        said: tuple[Buffer, ...] = () if raw is None else (key_bytes(self.said), raw)
+        return Composed(
+            b'{"model":',
+            (self.table.pinned, *said, *kept.pieces, b"}"),
+            tuple(kept.dropped),
+            tuple(kept.app_fields),
+        )
+
+
+def own(said: str) -> tuple[str, ...]:
+    """Return the fields that such a dialect composes itself."""
+    return ("model", said, "proxy_variables")
+
+
+def read(body: bytes | bytearray, depth: int, *, streams: bool) -> Asked:
+    """Read a body; `streams` says whether the dialect has streams. Raises as `Endpoint.read`."""
+    fields = read_object(body, depth=depth)
+    return Asked(
+        neutral.read_address(fields),
+        streams and neutral.read_stream(fields),
+        fields,
+        neutral.read_variables(fields),
+    )
