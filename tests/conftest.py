@@ -24,7 +24,7 @@ def aborts(request: pytest.FixtureRequest) -> int:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("history", "the history checker (docs/history-checker.md)")
-    group.addoption("--history-seconds", type=float, default=60.0, help="How long it runs.")
+    group.addoption("--history-seconds", type=float, default=20.0, help="How long it runs.")
     group.addoption("--history-seed", type=int, default=0, help="Repeats a run; 0 is a new one.")
     group = parser.getgroup("faults", "the fault suite (docs/reliability.md)")
     group.addoption("--aborts", type=int, default=1000, help="Streams that apps abort.")

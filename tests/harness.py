@@ -24,13 +24,16 @@ from typing import Any, Self
 
 from proxy.control.act import Act
 from proxy.control.confirm import Wait
+from proxy.control.folder import read_folder
+from proxy.control.git import GitFacts
 from proxy.control.pin import PinReport, Want, pin
-from proxy.control.register import read_source, register
+from proxy.control.register import Source, register
 from proxy.observe.log_sink import LogSink
 from proxy.serve import Running, start
 from proxy.settings import Settings, split_address
 from proxy.store.base import Store
 from proxy.store.url import open_store
+from proxy.versions import sources
 from proxy.versions.record import PROD, VersionInfo
 
 CANARY = "sk-CANARY-7f3a9c21d0b84e56a1c2"
@@ -112,7 +115,9 @@ class Registry:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (folder / name).write_text(text)
-        source = await read_source(self.directory / "models", model)
+        found = read_folder(folder)
+        # Git is not asked: it would take two processes to say that a test is in no repository.
+        source = Source(model, found, sources.read(found.files, str(folder)), GitFacts())
         report = await register(self.store, source, self._act())
         self._versions[model, report.info.number] = report.info
         return report.info

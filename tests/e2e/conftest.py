@@ -1,11 +1,17 @@
-"""A simulated vendor with a proxy in front of it, two pinned models, and an SDK's client."""
+"""A simulated vendor with a proxy in front of it, two pinned models, and an SDK's client, on the
+loop that proxies run on."""
 
 import pytest
+import uvloop
 
 from proxy.simvendor.server import SimulatedVendor
 from tests.e2e.calls import client_of
 from tests.e2e.models import JACKETS, strict
 from tests.harness import running_proxy
+
+
+def pytest_asyncio_loop_factories(config, item):
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

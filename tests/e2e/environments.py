@@ -16,6 +16,11 @@ import pytest
 HERE = Path(__file__).parent / "sdk"
 INSTALL_S = 120
 
+# Ours installs for all of them: one of their own would take longer than the SDK. What a driver
+# imports is compiled then, which is less than all that is installed.
+PIP = (sys.executable, "-m", "pip", "--timeout=15", "--retries=1")
+INSTALL = ("install", "--no-compile", "--no-deps", "--only-binary", ":all:", "--require-hashes")
+
 
 def folder_of(repository: Path, kind: str, lock: Path, salt: str) -> Path:
     """Return where the environment of `lock` belongs; it is whole if it holds a file `complete`."""
@@ -29,9 +34,8 @@ def python_of(repository: Path, generation: str) -> Path:
     folder = folder_of(repository, "sdk-venvs", lock, sys.version)
     with installing(generation, "no package index"):
         if not (folder / "complete").exists():
-            run(sys.executable, "-m", "venv", "--clear", folder)
-            pip = (folder / "bin" / "python", "-m", "pip", "--timeout=15", "--retries=1", "install")
-            run(*pip, "--only-binary", ":all:", "--require-hashes", "--requirement", lock)
+            run(sys.executable, "-m", "venv", "--clear", "--without-pip", folder)
+            run(*PIP, "--python", folder / "bin" / "python", *INSTALL, "--requirement", lock)
             (folder / "complete").touch()
     return folder / "bin" / "python"
 
