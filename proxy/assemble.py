@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import time
 from collections.abc import Mapping
@@ -251,6 +252,7 @@ def _data_path(plan: _Plan, follower: Follower) -> tuple[Gateway, Listener, Vend
         log=plan.log,
         stats=plan.former.gateway.stats if plan.former is not None else Stats(),
         loop=loop,
+        dice=random.random,
     )
     follower.older = gateway.older
     listener = Listener(

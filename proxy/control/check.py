@@ -85,7 +85,7 @@ class _Wanted:
                 if target.vendor == vendor:
                     need = needs.setdefault(target.model, Need())
                     need.versions.append(served.id)
-                    need.first |= place == 0
+                    need.first |= place < served.sharing
         return needs
 
 

@@ -15,6 +15,7 @@ from proxy.control.references import find
 from proxy.control.suite_files import scorer_names, wanted_gate
 from proxy.dialects.registry import DIALECTS, GENERATING
 from proxy.errors import InvalidArgument, InvalidFiles, Problem, RequestError
+from proxy.routing.retry import targets
 from proxy.settings import Vendor
 from proxy.store.base import NewVersion, Store
 from proxy.versions import identity, sources
@@ -213,7 +214,7 @@ def _warnings(source: Source, vendors: Mapping[str, Vendor] | None) -> Iterator[
     named = scorer_names(folder.path) if folder.strangers else frozenset()
     for name in (one for one in folder.strangers if one not in named):
         yield f"{folder.path / name} is no source file and was left out"
-    for place in (content.model, *content.routing.fallback):
+    for place in targets(content.model, content.routing):
         if vendors is not None and place.vendor not in vendors:
             yield f"{source.model}: vendor {place.vendor} is not in this configuration"
     for name in ("fallback", "retry_on"):

@@ -72,6 +72,11 @@ class Served:
     def id(self) -> str:
         return self.version.info.id
 
+    @property
+    def sharing(self) -> int:
+        """How many of the targets get requests without a failure of another; they come first."""
+        return max(1, len(self.rules.weights))
+
     def compiled(self, dialect: str) -> Compiled:
         """Return the version for `dialect`. Raises `WrongDialect`."""
         compiled = self.dialects.get(dialect)

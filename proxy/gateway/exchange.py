@@ -14,7 +14,8 @@ from proxy.dialects.base import Asked, Endpoint, Observer
 from proxy.errors import RequestError, UnknownModel, UpstreamTimeout, UpstreamUnreachable
 from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.attempts import Attempts, failure_of
-from proxy.gateway.headers import returned, upstream_head, with_lists
+from proxy.gateway.headers import returned
+from proxy.gateway.outgoing import outgoing
 from proxy.gateway.plan import Plan, passthrough, plan
 from proxy.gateway.reply import answer_error, request_id_line
 from proxy.gateway.vendor_answer import note, outcome, problem
@@ -157,9 +158,22 @@ class ManagedExchange:
         self._plan, self._stamp = made, made.stamp
         self._total = self._gateway.loop.time() + made.rules.timeout_s
         self._waits = made.rules.limits(self._gateway.waits)
-        self._attempt(made, 0)
+        first = 0
+        if len(made.targets) > 1:
+            self._attempts = self._gateway.router.attempts(made, self._dialect.name)
+            first = self._attempts.target
+        self._call(made, first)
 
     # --- calling the vendor
+
+    def _call(self, made: Plan, target: int) -> None:
+        """Call one target, or another one if that cannot even be tried."""
+        try:
+            self._attempt(made, target)
+        except RequestError as error:
+            alone = self._attempts is None or error.fault == "caller"
+            if alone or not self._repeats(Failure(Kind.NOT_SENT)):
+                self._answer_error(error)
 
     def _attempt(self, made: Plan, target: int) -> None:
         """Call one target. Raises `RequestError` if that cannot even be tried."""
@@ -169,19 +183,8 @@ class ManagedExchange:
         line.vendor, line.vendor_model = wanted.vendor, wanted.model
         route = self._gateway.vendors.route(wanted.vendor, self._dialect.name)
         self._own_credential = route.credential is not None
-        credential = route.credential.line(self._gateway.loop.time()) if route.credential else None
-        body = made.body(target)
-        sent = request.head
-        path = route.prefix + self._endpoint.upstream_path(sent.target, wanted.model) + sent.query
-        size = sum(map(len, body))
-        head = upstream_head(
-            path,
-            route.host,
-            with_lists(sent.headers, made.composed.headers),
-            self._dialect,
-            credential,
-            size,
-        )
+        now = self._gateway.loop.time()
+        head, body, size = outgoing(made, target, route, self._endpoint, request.head, now)
         if line.proxy_ms is None:
             line.proxy_ms = round((time.perf_counter() - request.arrived) * 1000, 3)
         route.pool.send(self, head, body, size)
@@ -224,8 +227,7 @@ class ManagedExchange:
         assert self._plan is not None
         attempts, now = self._attempts, self._gateway.loop.time()
         if attempts is None:
-            order = tuple(range(len(self._plan.targets)))
-            attempts = self._attempts = Attempts(self._plan.rules, order, self._target)
+            attempts = self._attempts = Attempts(self._plan.rules, (self._target,))
         step = attempts.after(failure, now, self._total, begun=self._began)
         if not isinstance(step, Retry):
             return False
@@ -246,13 +248,9 @@ class ManagedExchange:
             self._answer_error(UpstreamTimeout() if out_of_time else error)
 
     def _again(self, target: int) -> None:
-        if self._over:
-            return
-        assert self._plan is not None
-        try:
-            self._attempt(self._plan, target)
-        except RequestError as error:
-            self._answer_error(error)
+        if not self._over:
+            assert self._plan is not None
+            self._call(self._plan, target)
 
     # --- answering
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ from proxy.gateway.access import LOCAL, Access
 from proxy.gateway.exchange import CLIENT_CLOSED_STATUS, ManagedExchange
 from proxy.gateway.headers import sent_request_id
 from proxy.gateway.reply import answer_error, answer_json
+from proxy.gateway.router import Router
 from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_endpoint
 from proxy.gateway.vendors import Vendors
 from proxy.http.head import Head
@@ -64,10 +65,12 @@ class Gateway:
         log: FilteringBoundLogger,
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
+        dice: Callable[[], float],
     ) -> None:
         self.settings = settings
         self.follower = follower
         self.vendors = vendors
+        self.router = Router(vendors, dice)
         self.stats = stats
         self.loop = loop
         self.draining = False

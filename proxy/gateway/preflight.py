@@ -1,7 +1,7 @@
 """Could a version be served from here: by these vendors, with these keys, in their dialects?
 
-What concerns the first target is red. A fallback that would fail is a warning, since requests are
-answered without it; so is whatever a vendor does that says nothing about later.
+What concerns a target that requests go to first is red. A fallback that would fail is a warning,
+since requests are answered without it; so is whatever a vendor does that says nothing about later.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ def servable(vendors: Mapping[str, Vendor], served: Served) -> Iterator[Trouble]
     kind."""
     for place, target in enumerate(served.targets):
         if target.vendor not in vendors:
-            words = f"{_called(place, target.vendor)} is not configured"
-            yield Trouble(UNKNOWN_VENDOR, words, red=place == 0)
+            words = f"{_called(served, place)} is not configured"
+            yield Trouble(UNKNOWN_VENDOR, words, red=place < served.sharing)
     names = spoken(vendors, served)
     for place, target in enumerate(served.targets):
         vendor = vendors.get(target.vendor)
         lacks = [name for name in names if vendor is not None and name not in vendor.dialects]
         if lacks:
-            words = f"{_called(place, target.vendor)} does not speak {', '.join(lacks)}"
+            words = f"{_called(served, place)} does not speak {', '.join(lacks)}"
             yield Trouble(WrongDialect.code, words, red=False)
     foreign = [name for name in names if name not in served.dialects]
     if foreign:
@@ -102,14 +102,15 @@ def listed(served: Served, lists: Mapping[str, VendorModels | None]) -> Iterator
         said = lists.get(target.vendor)
         if said is None:
             continue
-        called = _called(place, target.vendor)
+        called, first = _called(served, place), place < served.sharing
         if said.ids is None:
-            red = bool(said.code) and place == 0
+            red = bool(said.code) and first
             yield Trouble(said.code or "unlisted", f"{called} {said.complaint}", red=red)
         elif target.model not in said.ids:
             words = f"{called} does not list {target.model}"
-            yield Trouble(RETIRED_MODEL, words, red=place == 0)
+            yield Trouble(RETIRED_MODEL, words, red=first)
 
 
-def _called(place: int, vendor: str) -> str:
-    return f"{'vendor' if place == 0 else 'fallback'} {vendor}"
+def _called(served: Served, place: int) -> str:
+    role = "vendor" if place < served.sharing else "fallback"
+    return f"{role} {served.targets[place].vendor}"

@@ -45,6 +45,11 @@ class Vendors:
             raise WrongDialect(hint=f"its vendor is not configured to speak {dialect}")
         return route
 
+    def speaks(self, name: str, dialect: str) -> bool:
+        """Say whether there is a vendor of this name that speaks `dialect`."""
+        route = self._routes.get(name)
+        return route is not None and dialect in route.dialects
+
     def speaking(self, dialect: str) -> VendorRoute | None:
         """Return the first vendor that speaks `dialect`: where unmanaged requests go."""
         return next((r for r in self._routes.values() if dialect in r.dialects), None)

@@ -75,7 +75,7 @@ class GiveUp:
 
 def targets(primary: VendorModel, routing: Routing) -> tuple[VendorModel, ...]:
     """Return all targets of a version, in the order that numbers them."""
-    return (primary, *routing.fallback)
+    return (primary, *routing.targets, *routing.fallback)
 
 
 def counts(rules: Rules, failure: Failure) -> bool:

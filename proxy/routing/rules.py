@@ -28,18 +28,27 @@ class Waits(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rules(msgspec.Struct, frozen=True, gc=False):
-    """What `[routing]` of a version says. `waits` is None where it leaves all of them to the
-    operator, which most do."""
+    """What `[routing]` of a version says.
+
+    `waits` is None where it leaves all of them to the operator, which most do. `weights` are those
+    of the targets that share the requests, the first of all; empty where one gets them all.
+    """
 
     timeout_s: float
     attempts: int = 1
     retry_on: frozenset[str] = frozenset()
     waits: Waits | None = None
+    weights: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, routing: Routing) -> Rules:
+        shared = (routing.weight, *(target.weight for target in routing.targets))
         return cls(
-            routing.timeout_s, routing.attempts, frozenset(routing.retry_on), _waits(routing)
+            routing.timeout_s,
+            routing.attempts,
+            frozenset(routing.retry_on),
+            _waits(routing),
+            shared if routing.targets else (),
         )
 
     def limits(self, operators: Waits) -> Waits:

@@ -92,6 +92,7 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 VendorName = Annotated[str, AfterValidator(_model_name)]
 Wait = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 Integer = Annotated[int, Field(strict=True, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+Weight = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}\z")]
 
@@ -136,6 +137,12 @@ class VendorModel(_Part):
 
     vendor: VendorName
     id: Text = Field(min_length=1, max_length=256)
+
+
+class SharedTarget(VendorModel):
+    """A target that gets a share of the requests: `weight` out of the sum of all weights."""
+
+    weight: Weight = 1
 
 
 class ResponseFormat(_Part):
@@ -244,6 +251,7 @@ class Policy(_Part):
 class Routing(_Part):
     """Where a request goes, how long that may take, and what another attempt follows.
 
+    `[model]` gets `weight` of the requests, `targets` theirs; `fallback` is asked where those fail.
     Attempts count the first. Only what cannot have been served is followed by another, and what
     `retry_on` names. Waits that are not set are the operator's, whose limits are never exceeded.
     """
@@ -255,6 +263,8 @@ class Routing(_Part):
     attempts: Integer = Field(1, ge=1, le=10)
     retry_on: Annotated[tuple[RetriedFailure, ...], AfterValidator(_as_set)] = ()
     may_bill_twice: bool = False
+    weight: Weight = 1
+    targets: tuple[SharedTarget, ...] = Field((), max_length=16)
     fallback: tuple[VendorModel, ...] = ()
 
 
@@ -291,6 +301,7 @@ def complaints(content: Content) -> list[Complaint]:
         *_repeated_tools(content),
         *_unknown_policy_fields(content),
         *_unsaid_risks(content.routing),
+        *_weight_alone(content.routing),
     ]
 
 
@@ -345,3 +356,8 @@ def _unsaid_risks(routing: Routing) -> Iterator[Complaint]:
             f"{', '.join(risky)}: the vendor may have served and billed the request already; "
             "say may_bill_twice = true if that is worth it",
         )
+
+
+def _weight_alone(routing: Routing) -> Iterator[Complaint]:
+    if routing.weight != 1 and not routing.targets:
+        yield ("routing", "weight"), "there are no [[routing.targets]] to share the requests with"

@@ -223,6 +223,14 @@ async def test_whatever_is_wrong_with_a_fallback_is_a_warning(script, words):
     assert fit == Fitness(warnings=(words,))
 
 
+async def test_a_target_that_shares_the_requests_is_as_red_as_the_first():
+    target = {"vendor": "spare", "id": MODEL}
+
+    fit = await seen(listing(MODEL), version=served(routing={"targets": [target]}))
+
+    assert fit == Fitness("unknown_vendor", "vendor spare is not configured")
+
+
 async def test_a_fallback_that_is_not_configured_is_a_warning():
     fit = await seen(listing(MODEL), version=served(**fallback("spare")))
 

@@ -30,12 +30,16 @@ def test_every_field_is_on_the_page_with_its_default():
     assert {row[0]: row[1] for row in rows("fields")} == fields
 
 
-def test_the_example_is_a_version():
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+def test_the_examples_are_versions():
+    first, *others = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    model = first[: first.index("[routing]")]
 
-    content = read({"version.toml": example.encode()})
+    contents = [
+        read({"version.toml": text.encode()}) for text in (first, *map(model.__add__, others))
+    ]
 
-    assert content.routing.attempts == 3
+    assert contents[0].routing.attempts == 3
+    assert all(content.routing != Routing() for content in contents)
 
 
 def names_in(cell):

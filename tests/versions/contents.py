@@ -134,6 +134,19 @@ routings = st.fixed_dictionaries(
         "may_bill_twice": st.booleans(),
         "fallback": st.lists(vendor_models, max_size=2),
     },
+) | st.fixed_dictionaries(
+    {
+        "weight": st.integers(1, 1000),
+        "targets": st.lists(
+            st.builds(
+                lambda target, weight: {**target, "weight": weight},
+                vendor_models,
+                st.integers(1, 1000),
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+    }
 )
 
 

@@ -37,6 +37,16 @@ def test_saying_the_defaults_makes_no_other_version():
     assert canonical(said) == canonical(content())
 
 
+def test_a_target_that_shares_is_part_of_the_identity():
+    other = {"vendor": "azure", "id": "gpt-4o"}
+
+    stored = canonical(content(targets=[other]))
+
+    assert b'"routing":{"targets":[{"id":"gpt-4o","vendor":"azure"}]}' in stored
+    assert canonical(content(targets=[{**other, "weight": 1}], weight=1)) == stored
+    assert canonical(content(targets=[{**other, "weight": 2}])) != stored
+
+
 @given(st.lists(st.sampled_from(REFUSALS), max_size=8), st.randoms())
 def test_order_of_the_failures_makes_no_other_version(names, random):
     other = [*names, *names]

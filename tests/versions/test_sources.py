@@ -200,6 +200,13 @@ def test_problems_name_the_folder():
         ("[routing]\nattempts = true", 10, "routing.attempts", "should be a valid integer"),
         ("[routing]\nretry_on = ['429']", 10, "routing.retry_on[0]", "must be status:NNN"),
         ("[routing]\nretry_on = ['reset']", 10, "routing.retry_on", "say may_bill_twice = true"),
+        ("[routing]\nweight = 2", 10, "routing.weight", "no [[routing.targets]]"),
+        (
+            "[[routing.targets]]\nvendor = 'a'\nid = 'b'\nweight = 0",
+            12,
+            "routing.targets[0].weight",
+            "greater than or equal to 1",
+        ),
         ("[routing]\nfallback = [{}]", 10, "routing.fallback[0].id", "is required"),
         ("[policy.fields]\ntempo = 'reject'", 10, "policy.fields.tempo", "no generation field"),
         ("required = 1", 9, "variables.shop.required", "should be a valid boolean"),

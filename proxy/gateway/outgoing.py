@@ -1,0 +1,30 @@
+"""A request as it goes to a vendor: head and body, with the credential that joins at the last
+moment."""
+
+from __future__ import annotations
+
+from proxy.dialects.base import Endpoint
+from proxy.dialects.raw import Buffer
+from proxy.gateway.headers import upstream_head, with_lists
+from proxy.gateway.plan import Plan
+from proxy.gateway.vendors import VendorRoute
+from proxy.http.head import Head
+
+
+def outgoing(
+    made: Plan, target: int, route: VendorRoute, endpoint: Endpoint, asked: Head, now: float
+) -> tuple[bytes, list[Buffer], int]:
+    """Return head, pieces of the body and their size in bytes, for a request whose head was
+    `asked`. Raises `RequestError` if the vendor's key cannot be had at `now`."""
+    credential = route.credential.line(now) if route.credential else None
+    body, model = made.body(target), made.targets[target].model
+    size = sum(map(len, body))
+    head = upstream_head(
+        route.prefix + endpoint.upstream_path(asked.target, model) + asked.query,
+        route.host,
+        with_lists(asked.headers, made.composed.headers),
+        endpoint.dialect,
+        credential,
+        size,
+    )
+    return head, body, size

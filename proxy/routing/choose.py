@@ -1,0 +1,31 @@
+"""Which target a request goes to first, and which next. Pure: the dice are thrown elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from proxy.routing.rules import Rules
+
+
+def order(rules: Rules, able: tuple[int, ...], draw: float) -> tuple[int, ...]:
+    """Return `able`, the numbers of targets that can be asked, in the order to ask them.
+
+    Of those that share the requests the first is drawn by weight, with `draw` from [0, 1); the
+    others follow as they stand in the version, fallbacks last.
+    """
+    sharing = [target for target in able if target < len(rules.weights)]
+    if len(sharing) < 2:
+        return able
+    first = sharing[pick([rules.weights[target] for target in sharing], draw)]
+    return (first, *(target for target in able if target != first))
+
+
+def pick(weights: Sequence[int], draw: float) -> int:
+    """Return an index into `weights`, which are positive: each for its share of [0, 1)."""
+    point, reached = draw * sum(weights), 0
+    for index, weight in enumerate(weights):
+        reached += weight
+        if point < reached:
+            return index
+    # A draw just below 1 is rounded up.
+    return len(weights) - 1
