@@ -127,7 +127,7 @@ class State(_Section):
 class Models(_Section):
     dir: Path = Field(Path("models"), description="Sources, relative to the configuration file.")
     unmanaged: Literal["reject", "passthrough"] = Field(
-        "reject", description="What happens to a model that is not registered."
+        "reject", description="What happens to models and paths that are not ours."
     )
     keep_s: KeptSeconds = Field(
         1800, description="How long conversations may stay on a version after a pin; 0: not at all."

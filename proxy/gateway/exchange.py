@@ -17,7 +17,7 @@ from proxy.gateway.attempts import Attempts, failure_of
 from proxy.gateway.headers import returned
 from proxy.gateway.outgoing import outgoing
 from proxy.gateway.plan import Plan, passthrough, plan
-from proxy.gateway.reply import answer_error, request_id_line
+from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, request_id_line
 from proxy.gateway.vendor_answer import note, outcome, problem
 from proxy.http.answer import status_line
 from proxy.http.listener import Request
@@ -30,10 +30,6 @@ from proxy.versions.names import ByLabel
 
 if TYPE_CHECKING:
     from proxy.gateway.gateway import Gateway
-
-
-# What is logged where the app went before an answer: nginx's number, which dashboards know.
-CLIENT_CLOSED_STATUS = 499
 
 
 class ManagedExchange:
@@ -130,8 +126,9 @@ class ManagedExchange:
     def _pass_through(self, asked: Asked) -> None:
         """Forward what is not ours, where the operator allows that; raises `UnknownModel` else."""
         route = self._gateway.vendors.speaking(self._dialect.name)
-        if self._gateway.settings.models.unmanaged != "passthrough" or route is None:
+        if route is None or not self._gateway.passes_for(self._request.admitted.grant):
             raise UnknownModel()
+        self._line.unmanaged = True
         self._start(passthrough(asked, route.name, self._request.body))
 
     async def _fetch(self, asked: Asked, address: Address) -> None:

@@ -16,6 +16,8 @@ from proxy import events
 from proxy.dialects.base import Asked
 from proxy.errors import (
     CommandError,
+    MethodNotAllowed,
+    NotFound,
     Overloaded,
     RequestError,
     StoreUnavailable,
@@ -25,12 +27,14 @@ from proxy.errors import (
 from proxy.fleet.follow import Follower
 from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.access import LOCAL, Access
-from proxy.gateway.exchange import CLIENT_CLOSED_STATUS, ManagedExchange
+from proxy.gateway.exchange import ManagedExchange
 from proxy.gateway.headers import sent_request_id
-from proxy.gateway.reply import answer_error, answer_json
+from proxy.gateway.passing import PassingExchange
+from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, answer_json
 from proxy.gateway.router import Router
 from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_endpoint
-from proxy.gateway.vendors import Vendors
+from proxy.gateway.through import family, may_pass
+from proxy.gateway.vendors import VendorRoute, Vendors
 from proxy.http.head import Head
 from proxy.http.listener import Exchange, Request
 from proxy.http.server import ServerConnection
@@ -76,13 +80,14 @@ class Gateway:
         self.draining = False
         self.waits = waits_of(settings.timeouts)
         self.depth = settings.limits.depth
+        self._passes = settings.models.unmanaged == "passthrough"
         self._keep, self._keep_s = settings.models.keep, settings.models.keep_s
         self._most_in_flight = settings.limits.in_flight
         self._access = access
         enabled = settings.log.requests
         self._request_log = RequestLog(sink, stats, loop, enabled=enabled)
         self._log = log
-        self._exchanges: set[ManagedExchange] = set()
+        self._exchanges: set[ManagedExchange | PassingExchange] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._id_prefix = f"req_{secrets.token_hex(6)}"
@@ -93,13 +98,34 @@ class Gateway:
     def admit(self, head: Head) -> Admitted:
         """Let a head through, or raise what it is to be answered with."""
         grant = self._access.identify(head)
-        return Admitted(grant, find_endpoint(head))
+        try:
+            return Admitted(grant, find_endpoint(head))
+        except (NotFound, MethodNotAllowed):
+            through = self._through(head, grant)
+            if through is None:
+                raise
+            return Admitted(grant, None, through)
+
+    def _through(self, head: Head, grant: Grant) -> VendorRoute | None:
+        """Return where a call that the proxy does not serve is passed on to, if it is."""
+        if not self.passes_for(grant) or not may_pass(head):
+            return None
+        return self.vendors.of_family(family(head))
+
+    def passes_for(self, grant: Grant) -> bool:
+        """Say whether what is not managed is passed through for this app: not for one that was
+        granted certain models."""
+        return self._passes and not grant.models
 
     def begin(self, connection: ServerConnection, request: Request) -> Exchange | None:
-        if request.admitted.endpoint is None:
+        exchange: ManagedExchange | PassingExchange
+        if request.admitted.endpoint is not None:
+            exchange = ManagedExchange(self, connection, request)
+        elif request.incoming is not None:
+            exchange = PassingExchange(self, connection, request)
+        else:
             self._list_models(connection, request)
             return None
-        exchange = ManagedExchange(self, connection, request)
         self._exchanges.add(exchange)
         self.stats.in_flight += 1
         try:
@@ -220,7 +246,7 @@ class Gateway:
         versions = (one.version_by_label for one in self._exchanges)
         return sum(version is not None and version not in current for version in versions)
 
-    def over(self, exchange: ManagedExchange) -> None:
+    def over(self, exchange: ManagedExchange | PassingExchange) -> None:
         self._exchanges.discard(exchange)
         self.stats.in_flight -= 1
         if not self._exchanges:

@@ -9,7 +9,7 @@ from proxy.dialects.base import Dialect
 from proxy.http.head import Headers
 
 # From the app to the vendor, beside what the dialect names.
-_FORWARDED = frozenset(
+FORWARDED = frozenset(
     {
         b"accept",
         b"user-agent",
@@ -21,7 +21,7 @@ _FORWARDED = frozenset(
 )
 
 # Only where the app's own credential passes through: they belong to it.
-_WITH_CREDENTIAL = frozenset(
+WITH_CREDENTIAL = frozenset(
     {
         *(b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"),
         *(b"openai-organization", b"openai-project", b"anthropic-workspace-id"),
@@ -47,6 +47,11 @@ _RETURNED = frozenset(
 )
 _RETURNED_PREFIXES = (b"openai-", b"x-ratelimit-", b"anthropic-", b"x-ms-", b"azureml-", b"x-groq-")
 
+# Beside these, from answers to what was passed through: names and parts of files.
+_RETURNED_THROUGH = frozenset(
+    {b"content-disposition", b"content-range", b"accept-ranges", b"etag", b"last-modified"}
+)
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -68,9 +73,9 @@ def upstream_head(
     passed = [
         b"%b: %b\r\n" % item
         for item in headers
-        if item[0] in _FORWARDED
+        if item[0] in FORWARDED
         or item[0].startswith(prefixes)
-        or (credential is None and item[0] in _WITH_CREDENTIAL)
+        or (credential is None and item[0] in WITH_CREDENTIAL)
     ]
     if dialect.added_headers:
         passed += _missing(dialect, headers)
@@ -112,6 +117,13 @@ def returned(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
             if item[0] in _RETURNED or item[0].startswith(_RETURNED_PREFIXES)
         ]
     )
+
+
+def returned_through(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Do as `returned` with the answer to what was passed through."""
+    kept = list(headers)
+    also = [b"%b: %b\r\n" % item for item in kept if item[0] in _RETURNED_THROUGH]
+    return returned(kept) + b"".join(also)
 
 
 def sent_request_id(given: bytes | None) -> str | None:

@@ -13,6 +13,9 @@ from proxy.observe.request_line import Outcome, RequestLine
 # How long an app should wait before it asks again, where the cause is expected to pass.
 RETRY_AFTER_S = 1
 
+# What is logged where the app went before an answer: nginx's number, which dashboards know.
+CLIENT_CLOSED_STATUS = 499
+
 _JSON = (
     b"content-type: application/json\r\n"
     b"cache-control: no-store\r\n"

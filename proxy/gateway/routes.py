@@ -10,6 +10,7 @@ import msgspec
 from proxy.dialects.base import Dialect, Endpoint
 from proxy.dialects.registry import DEFAULT, DIALECTS
 from proxy.errors import MethodNotAllowed, NotFound
+from proxy.gateway.vendors import VendorRoute
 from proxy.http.head import Head
 from proxy.routing.address import Grant
 
@@ -23,10 +24,12 @@ TWICE = "an Anthropic SDK's base_url must not end in /v1"
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
-    """A request whose head was let through. `endpoint` None: the list of models, or one of it."""
+    """A request whose head was let through. `endpoint` None: the list of models, or one of it;
+    or what is passed `through` to a vendor, unread."""
 
     grant: Grant
     endpoint: Endpoint | None
+    through: VendorRoute | None = None
 
 
 class Table:

@@ -54,6 +54,11 @@ class Vendors:
         """Return the first vendor that speaks `dialect`: where unmanaged requests go."""
         return next((r for r in self._routes.values() if dialect in r.dialects), None)
 
+    def of_family(self, prefix: str) -> VendorRoute | None:
+        """Return the first vendor that speaks a dialect whose name begins so."""
+        routes = self._routes.values()
+        return next((r for r in routes if any(d.startswith(prefix) for d in r.dialects)), None)
+
     async def close(self) -> None:
         for route in self._routes.values():
             await route.pool.close()

@@ -13,6 +13,10 @@ from proxy.http.listener import Listener, Request
 if TYPE_CHECKING:
     from proxy.http.server import ServerConnection
 
+# How long a refused client may go on sending before the connection is cut, so that it gets to
+# read the refusal (closing at once would reset the connection under its write).
+LINGER_S = 5.0
+
 
 class Leaving:
     """The part of `ServerConnection` that is used when its listener drains or is replaced."""
@@ -81,3 +85,9 @@ class Leaving:
             return False
         self._fail(Draining())
         return True
+
+    def linger(self) -> None:
+        self.write_out()
+        self.deadline = self._listener.loop.time() + LINGER_S
+        if self._transport.can_write_eof():
+            self._transport.write_eof()

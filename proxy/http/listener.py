@@ -11,6 +11,7 @@ import msgspec
 from proxy.errors import RequestError
 from proxy.http.deadlines import Deadlines
 from proxy.http.head import Head
+from proxy.http.incoming import Incoming
 from proxy.http.outbox import Outbox
 from proxy.settings import Limits, Timeouts
 
@@ -28,13 +29,23 @@ TOLD_S = 0.1
 
 
 class Request(msgspec.Struct, gc=False):
-    """`arrived` is when its last byte was read, on the clock of `time.perf_counter`."""
+    """`arrived` is when its last byte was read, on the clock of `time.perf_counter`; of one whose
+    body is passed on as it comes (`incoming`), the last of its head."""
 
     head: Head
     body: bytes | bytearray
     arrived: float
     admitted: Any = None
     error: RequestError | None = None
+    incoming: Incoming | None = None
+
+
+class Admission(Protocol):
+    """What the gateway makes of a head that it lets through. `through` is not None where the body
+    is to be passed on as it comes; what it is concerns the gateway alone."""
+
+    @property
+    def through(self) -> object | None: ...
 
 
 class Exchange(Protocol):
@@ -55,7 +66,7 @@ class Exchange(Protocol):
 class Gateway(Protocol):
     """What a connection needs from the gateway."""
 
-    def admit(self, head: Head) -> object:
+    def admit(self, head: Head) -> Admission:
         """Look at a head before the body is read. Raises `RequestError` to refuse it.
 
         What is returned is kept in `Request.admitted`.

@@ -2,7 +2,8 @@
 
 Strategy: one request at a time is answered; what a client pipelines behind it waits in a bounded
 queue, and reading pauses when that is full. A failure closes the input at once and is answered
-when its turn comes. A large body of known length is read straight into its place.
+when its turn comes. A large body of known length is read straight into its place; one that is
+passed on as it comes is in the queue without it (`Incoming`).
 """
 
 from __future__ import annotations
@@ -21,21 +22,19 @@ from proxy.errors import (
     RequestError,
     RequestTimeout,
 )
-from proxy.http.answer import CONTINUE, LAST_CHUNK, chunk, framing
+from proxy.http.answer import CONTINUE, LAST_CHUNK
+from proxy.http.answering import Answering
 from proxy.http.deadlines import NEVER
 from proxy.http.head import Head, Headers, check_head, check_size
+from proxy.http.incoming import Incoming
 from proxy.http.leaving import Leaving
 from proxy.http.listener import Exchange, Gateway, Listener, Request
 
 # From here on a body is read into place; below, the parser's copy is cheaper than a new parser.
 IN_PLACE_BYTES = 32 * 1024
 
-# How long a refused client may go on sending before the connection is cut, so that it gets to
-# read the refusal (closing at once would reset the connection under its write).
-LINGER_S = 5.0
 
-
-class ServerConnection(Leaving, asyncio.BufferedProtocol):
+class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
     """One connection from an app. Methods under "answer" are for the exchange that is active."""
 
     def __init__(self, listener: Listener) -> None:
@@ -54,6 +53,8 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
         self._body: bytearray | list[bytes] | None = None
         self._body_bytes = 0
         self._place: memoryview | None = None
+        self._incoming: Incoming | None = None
+        self._held = False
         self._deaf = False
         self._paused = False
         self._full = False
@@ -80,7 +81,7 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         if not self._deaf and self.is_reading:
             self._queue.append(self._unfinished(None))
-        self._deaf = True
+        self._deaf, self._incoming = True, None
         self._listener.connections.discard(self)
         self._listener.deadlines.remove(self)
         # The transport takes nothing any more, and would say so to whoever writes out next.
@@ -166,11 +167,17 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
         )
         self._headers, self._in_head, self._admitted = [], False, None
         check_head(head)
-        self._admitted = self._listener.gateway.admit(head)
-        self._expect_body(head)
+        self._admitted = admitted = self._listener.gateway.admit(head)
+        if admitted.through is None:
+            self._expect_body(head)
+        else:
+            self._pass_body(head)
 
     def on_body(self, data: bytes) -> None:
         self._body_bytes += len(data)
+        if self._incoming is not None:
+            self._incoming.feed(data)
+            return
         if self._body_bytes > self._listener.limits.body_bytes:
             raise BodyTooLarge()
         if isinstance(self._body, bytearray):
@@ -181,9 +188,15 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        assert self._head is not None
         if len(self._headers) > self._listener.limits.headers:
             raise BadFraming()
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            self._body_bytes = 0
+            incoming.end()
+            self.hold(False)
+            return
+        assert self._head is not None
         body = self._body
         whole = body if isinstance(body, bytearray) else b"".join(body or ())
         self._complete(self._head, whole)
@@ -200,8 +213,10 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
                 self._bound_head(bytes(data))
             elif isinstance(self._body, bytearray):
                 self._place = memoryview(self._body)[self._body_bytes :]
-            elif self._head is not None:
+            elif self._head is not None or self._incoming is not None:
                 self._bound_framing(len(data))
+            if self._queue and not self._busy:
+                self._serve()
 
     def _parse(self, data: memoryview) -> None:
         """Run the parser over `data`; what it finds comes by the events above."""
@@ -245,6 +260,24 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
         if b"expect" in head.fields and not self._busy:
             self._invite(head)
 
+    def _pass_body(self, head: Head) -> None:
+        """Queue the request without its body: it is served when this read has been parsed."""
+        incoming = self._incoming = Incoming(self.hold)
+        request = Request(head, b"", time.perf_counter(), self._admitted, incoming=incoming)
+        self._head, self._target = None, b""
+        self._queue.append(request)
+
+    def hold(self, held: bool) -> None:
+        """Read nothing from the app, or go on."""
+        if held != self._held:
+            self._held = held
+            self._pace()
+
+    def invite(self, head: Head) -> None:
+        """Ask for the body that is passed on, if the app waits for that."""
+        if not self._body_bytes:
+            self._invite(head)
+
     def _invite(self, head: Head) -> None:
         """Ask for the body, if the app waits for that."""
         fields = head.fields
@@ -275,7 +308,13 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
         if self._deaf:
             return
         self._deaf, self._place = True, None
-        self._queue.append(self._unfinished(error))
+        incoming, self._incoming = self._incoming, None
+        if incoming is None:
+            self._queue.append(self._unfinished(error))
+        elif incoming.taker is not None:
+            incoming.taker.body_failed(error)
+        else:
+            self._queue[-1].error = error
         self._head, self._body = None, None
         self._serve()
 
@@ -313,48 +352,24 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
             self._active = exchange
 
     def _pace(self) -> None:
-        full = len(self._queue) >= self._listener.limits.pipelined
+        full = self._held or len(self._queue) >= self._listener.limits.pipelined
         if full != self._paused and not self._transport.is_closing():
             self._paused = full
             (self._transport.pause_reading if full else self._transport.resume_reading)()
 
     # --- answer
 
-    def start(self, status_line: bytes, headers: bytes, length: int | None) -> None:
-        """Write the head of the answer. `length` None: the body is chunked, or ends the connection
-        with HTTP/1.0."""
-        if (length is None and not self._chunked) or (self._listener.leaving and self.is_last):
-            self._keep_alive = False
-        end = framing(
-            length,
-            chunked=self._chunked,
-            keep_alive=self._keep_alive,
-            http_1_0=not self._chunked,
-        )
-        self._chunked = self._chunked and length is None
-        self._out.append(status_line + headers + end)
-
-    def write(self, data: bytes) -> None:
-        self._out.append(chunk(data) if self._chunked else data)
-
-    def flush(self) -> None:
-        """Have what was written go out with the other writes of this turn."""
-        self._listener.outbox.add(self)
-
-    def write_out(self) -> None:
-        out = self._out
-        if out:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
-            out.clear()
-
     def finish(self) -> None:
         """The answer is complete; go on with the next request or close."""
         if self._chunked:
             self._out.append(LAST_CHUNK)
         self.flush()
+        if self._is_early:
+            self._incoming, self._deaf, self._keep_alive = None, True, False
+            self.hold(False)
         self._busy, self._active = False, None
         if self._deaf and not self._queue and not self._keep_alive:
-            self._linger()
+            self.linger()
         elif not self._keep_alive:
             self._deaf = True
             self.write_out()
@@ -372,18 +387,8 @@ class ServerConnection(Leaving, asyncio.BufferedProtocol):
             self.deadline = self._listener.loop.time() + self._listener.timeouts.body_s
             self._invite(self._head)
 
-    def refuse_rest(self) -> None:
-        """Mark that nothing after the current request is served: the connection closes."""
-        self._keep_alive = False
-
     def abort(self) -> None:
         """Break the connection, so that half an answer cannot pass for a whole one."""
         self.write_out()
         self._active = None
         self._transport.abort()
-
-    def _linger(self) -> None:
-        self.write_out()
-        self.deadline = self._listener.loop.time() + LINGER_S
-        if self._transport.can_write_eof():
-            self._transport.write_eof()

@@ -92,13 +92,14 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._ended = False
         self._reusable = True
         self._out = b""
+        self.unfinished = False
         self.deadline = NEVER
 
     # --- use by an exchange
 
     def send(self, call: Call, head: bytes, body: Sequence[Buffer], size: int) -> None:
         self._call, self._head, self._framing_bytes, self._ended = call, None, 0, False
-        self._informational = 0
+        self._informational, self.unfinished = 0, False
         self.deadline = NEVER
         call.sending(self)
         if size < JOIN_BYTES:
@@ -106,6 +107,11 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._pool.outbox.add(self)
         else:
             self._transport.writelines([head, *(memoryview(piece) for piece in body)])
+
+    def write(self, data: bytes) -> None:
+        """Send more of a request that the call marked as `unfinished`."""
+        self.write_out()
+        self._transport.write(data)
 
     def write_out(self) -> None:
         out, self._out = self._out, b""
@@ -265,7 +271,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if self._call is call:
             self._call = None
             # A vendor that answers before it has the whole request may never take the rest.
-            if self._reusable and not self._transport.get_write_buffer_size():
+            taken = not (self.unfinished or self._transport.get_write_buffer_size())
+            if self._reusable and taken:
                 self._pool.idle(self)
             else:
                 self._transport.close()

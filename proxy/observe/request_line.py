@@ -54,6 +54,8 @@ class RequestLine(msgspec.Struct, gc=False):
     bytes_out: int = 0
     dropped: tuple[str, ...] = ()
     app_fields: tuple[str, ...] = ()
+    unmanaged: bool = False
+    call: str | None = None
     error: str | None = None
 
 

@@ -14,6 +14,9 @@ from proxy.observe.request_line import RequestLine
 # Series are kept for ever, so their number is bounded; later combinations share one.
 MOST_SERIES = 2000
 
+Passed = tuple[str, str, int]
+"""Vendor (or empty), outcome, status class."""
+
 Series = tuple[str, str, str, int]
 """Version id (or empty), dialect, outcome, status class."""
 
@@ -27,12 +30,15 @@ class Stats:
     in_flight: int = 0
     loop_lag_s: float = 0.0
     requests: Counter[Series] = field(default_factory=Counter)
+    unmanaged: Counter[Passed] = field(default_factory=Counter)
 
     def count(self, line: RequestLine) -> None:
         series = (line.version or "", line.dialect or "", line.outcome, line.status // 100)
         if series not in self.requests and len(self.requests) >= MOST_SERIES:
             series = OTHER
         self.requests[series] += 1
+        if line.unmanaged:
+            self.unmanaged[line.vendor or "", line.outcome, line.status // 100] += 1
 
     def lines(self) -> Iterator[str]:
         """Yield the counters in Prometheus' text format."""
@@ -44,3 +50,7 @@ class Stats:
         for (version, dialect, outcome, status), count in sorted(self.requests.items()):
             labels = f'version="{version}",dialect="{dialect}",outcome="{outcome}"'
             yield f'proxy_requests_total{{{labels},status="{status}xx"}} {count}'
+        yield "# TYPE proxy_unmanaged_requests_total counter"
+        for (vendor, outcome, status), count in sorted(self.unmanaged.items()):
+            labels = f'vendor="{vendor}",outcome="{outcome}",status="{status}xx"'
+            yield f"proxy_unmanaged_requests_total{{{labels}}} {count}"

@@ -32,6 +32,7 @@ FIELDS = {
     "digest": TEXT + NONE,
     "label": TEXT + NONE,
     "epoch": COUNT + NONE,
+    "kept": FLAG + NONE,
     "dialect": TEXT + NONE,
     "vendor": TEXT + NONE,
     "vendor_model": TEXT + NONE,
@@ -51,6 +52,8 @@ FIELDS = {
     "bytes_out": COUNT,
     "dropped": TEXTS,
     "app_fields": TEXTS,
+    "unmanaged": FLAG,
+    "call": TEXT + NONE,
     "error": TEXT + NONE,
 }
 

@@ -8,6 +8,7 @@ import pytest
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import RequestError
 from proxy.gateway import headers
+from proxy.gateway.through import ALSO_FORWARDED
 from proxy.settings import Settings
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text()
@@ -27,13 +28,15 @@ def listed(table, when):
 def test_headers_to_the_vendor_are_those_that_pass():
     prefixes = {prefix for dialect in DIALECTS.values() for prefix in dialect.forwarded_prefixes}
 
-    assert listed("headers: to the vendor", "always") == headers._FORWARDED
+    assert listed("headers: to the vendor", "always") == headers.FORWARDED
     assert listed("headers: to the vendor", "by prefix") == prefixes
-    assert listed("headers: to the vendor", "only where") == headers._WITH_CREDENTIAL
+    assert listed("headers: to the vendor", "passed through") == ALSO_FORWARDED
+    assert listed("headers: to the vendor", "only where") == headers.WITH_CREDENTIAL
 
 
 def test_headers_to_the_app_are_those_that_pass():
     assert listed("headers: to the app", "always") == headers._RETURNED
+    assert listed("headers: to the app", "passed through") == headers._RETURNED_THROUGH
     assert listed("headers: to the app", "by prefix") == set(headers._RETURNED_PREFIXES)
 
 

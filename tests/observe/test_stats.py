@@ -68,3 +68,14 @@ def test_each_metric_has_its_type_before_it():
             typed.add(text.split()[2])
         else:
             assert re.split(r"[ {]", text)[0] in typed
+
+
+def test_what_is_not_managed_is_counted_by_vendor_too():
+    stats = Stats()
+    stats.count(line(unmanaged=True, vendor="openai"))
+    stats.count(line(unmanaged=True, outcome=Outcome.FAILED, status=503))
+
+    assert [text for text in stats.lines() if text.startswith("proxy_unmanaged")] == [
+        'proxy_unmanaged_requests_total{vendor="",outcome="failed",status="5xx"} 1',
+        'proxy_unmanaged_requests_total{vendor="openai",outcome="ok",status="2xx"} 1',
+    ]
