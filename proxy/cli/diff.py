@@ -13,8 +13,9 @@ from proxy.cli.page import Answer, Block, Diff, Table, bad, dim, good, line, sho
 from proxy.control.catalog import Compared, diff
 
 HELP = """\
-Show what changed between two versions of a model: the prompt and the few-shot
-messages line by line, settings field by field, tools by name.
+Show what changed between two versions of a model: the prompt, the few-shot
+messages and the user's message line by line, settings field by field, tools
+by name.
 
 Either side may be `files`: what the model's folder holds now, registered or
 not. This registers nothing.
@@ -53,6 +54,8 @@ def _page(compared: Compared) -> Iterator[Block]:
         yield Table(("field", "before", "after"), tuple(rows))
     if difference.system:
         yield from _part("system", difference.system)
+    if difference.user:
+        yield from _part("user", difference.user)
     for message in difference.messages:
         yield from _part(f"message {message.number} {message.change}", message.diff)
     for tool in difference.tools:

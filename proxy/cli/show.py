@@ -39,7 +39,7 @@ examples:
   proxyctl show recommender prod --json
 """
 
-_PARTS = ("system", "messages", "tools")
+_PARTS = ("system", "messages", "user", "tools")
 
 
 @click.command("show", cls=Verb, help=HELP, short_help="Show one version whole.")

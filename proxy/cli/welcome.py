@@ -92,7 +92,8 @@ def _curl(one: Prepared, welcome: Welcome, data: str) -> Iterator[str]:
     body: dict[str, Any] = {"model": one.registered.info.model}
     if values := sample_values(one.content.variables):
         body["proxy_variables"] = values
-    body |= sample_fields(dialect.name, SAYS)
+    if not one.content.user:
+        body |= sample_fields(dialect.name, SAYS)
     yield f"curl -si http://{data}{dialect.path} \\"
     yield "  -H 'content-type: application/json' \\"
     if welcome.settings.apps:

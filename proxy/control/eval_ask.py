@@ -110,7 +110,8 @@ def pause(passing: bool, wanted_s: float | None, tried: int) -> float | None:
 
 
 def _body(place: Place, case: Case) -> dict[str, Any]:
-    body = {"model": place.model, **SPOKEN[place.dialect].said(case)}
+    said = SPOKEN[place.dialect].said(case) if case.messages else {}
+    body = {"model": place.model, **said}
     if case.variables:
         body["proxy_variables"] = dict(case.variables)
     return body

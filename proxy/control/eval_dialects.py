@@ -20,7 +20,8 @@ from proxy.versions.content import Content
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """`said` turns what a case says into fields of the body, `read` a body into an answer."""
+    """`said` turns what a case says, if it does, into fields of the body, `read` a body into an
+    answer."""
 
     said: Callable[[Case], dict[str, Any]]
     read: Callable[[bytes], Answer]

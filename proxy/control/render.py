@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from proxy.control.references import find
+from proxy.control.eval_subject import Subject, subject
 from proxy.dialects.base import Dialect
 from proxy.dialects.registry import DIALECTS
 from proxy.dialects.samples import sample
 from proxy.errors import InvalidArgument, RequestError
 from proxy.store.base import Store
 from proxy.versions.content import Content
-from proxy.versions.record import VersionInfo
-from proxy.versions.variables import as_declared
+from proxy.versions.variables import Given, Value, Written, as_declared
 
 SAMPLE_TEXT = "Hello"
 
@@ -38,14 +38,15 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class RenderReport:
-    info: VersionInfo
+    subject: Subject
     rendered: tuple[Rendered, ...]
 
     def json(self) -> dict[str, Any]:
+        info = self.subject.info
         return {
-            "model": self.info.model,
-            "id": self.info.id,
-            "digest": self.info.digest,
+            "model": self.subject.model,
+            "id": info.id if info is not None else None,
+            "digest": self.subject.digest,
             "dialects": {one.dialect: one.json() for one in self.rendered},
         }
 
@@ -55,33 +56,40 @@ async def render(
     model: str,
     reference: str,
     *,
-    variables: Mapping[str, str],
+    models_dir: Path,
+    variables: Mapping[str, Given],
     dialect: str | None = None,
-    text: str = SAMPLE_TEXT,
+    text: str | None = None,
 ) -> RenderReport:
     """Compose a request of an app that sends `text` and nothing else, in one dialect or in all.
 
-    Raises as `references.find` does, and `InvalidArgument` for an unknown dialect.
+    Without a text, an app says "Hello", or nothing where the version makes the user's message.
+    Raises as `eval_subject.subject` does, and `InvalidArgument` for an unknown dialect.
     """
     if dialect is not None and dialect not in DIALECTS:
         raise InvalidArgument("there is no such dialect", hint=f"one of {', '.join(DIALECTS)}")
-    found = await find(store, model, reference)
+    found = await subject(store, models_dir, model, reference)
     chosen = DIALECTS.values() if dialect is None else [DIALECTS[dialect]]
-    rendered = tuple(_render(one, model, found.content, variables, text) for one in chosen)
-    return RenderReport(found.info, rendered)
+    rendered = tuple(_render(one, found, variables, text) for one in chosen)
+    return RenderReport(found, rendered)
 
 
 def _render(
-    dialect: Dialect, model: str, content: Content, variables: Mapping[str, str], text: str
+    dialect: Dialect, found: Subject, variables: Mapping[str, Given], text: str | None
 ) -> Rendered:
-    declared = content.variables
-    values = {
-        name: as_declared(declared[name], value) if name in declared else value
-        for name, value in variables.items()
-    }
+    model, content = found.model, found.content
+    values = {name: _value(content, name, given) for name, given in variables.items()}
+    says = text if text is not None or content.user else SAMPLE_TEXT
     try:
-        composed = dialect.compile(content).compose(sample(dialect, model, text, values))
+        composed = dialect.compile(content).compose(sample(dialect, model, says, values))
     except RequestError as error:
         return Rendered(dialect.name, dialect.path, None, error)
     body = b"".join(composed.body(json.dumps(content.model.id).encode()))
     return Rendered(dialect.name, dialect.path, json.loads(body))
+
+
+def _value(content: Content, name: str, given: Given) -> Value:
+    if not isinstance(given, Written):
+        return given
+    declared = content.variables.get(name)
+    return given.text if declared is None else as_declared(declared, given.text)

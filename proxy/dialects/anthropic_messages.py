@@ -62,7 +62,7 @@ class CompiledMessages:
     marks: Marks
     opening: bytes
     system: Template
-    few_shot: Template
+    own: messages.OwnMessages
     headers: tuple[tuple[bytes, bytes], ...]
 
     def compose(self, asked: Asked) -> Composed:
@@ -93,7 +93,7 @@ class CompiledMessages:
     ) -> tuple[bytes, tuple[Buffer, ...]]:
         """Return the system prompt, and the messages without brackets."""
         rule = self.content.policy.system
-        raw = messages.required(fields)
+        raw = messages.said(fields, optional=self.own.has_user)
         sent, said = sent_system(fields.get("system")), messages.sort_messages(raw)
         messages.obey(rule, sent is not None or bool(said.system))
         others: tuple[Buffer, ...] = said.others
@@ -104,11 +104,8 @@ class CompiledMessages:
             sent = None
         elif said.system:
             others = (list_inner(raw),)
-        if continues:
-            return b"", others
-        system = leading(self.system.fill(values), sent, marks.system)
-        shots = self.few_shot.fill(values)
-        return system, (shots, *messages.following(shots, others))
+        system = b"" if continues else leading(self.system.fill(values), sent, marks.system)
+        return system, self.own.arrange(values, others, continues=continues)
 
     def _tools(self, fields: Fields, marks: Marks, kept: policy.Kept, continues: bool) -> bytes:
         """Return tools and tool choice."""
@@ -204,7 +201,7 @@ class AnthropicMessages(_Endpoint):
             marks,
             b'{"model":',
             template(content.system),
-            messages.few_shot(content),
+            messages.OwnMessages.of(content),
             generation.added_headers(extra.get("betas")),
         )
 

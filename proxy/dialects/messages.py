@@ -1,4 +1,5 @@
-"""The app's own messages: which of them are system messages, and what the policy makes of them.
+"""The app's messages and the version's: which of the app's are system messages, what the policy
+makes of them, and in which order all of them go out.
 
 Strategy: one pass reads every role, without a copy. System messages nearly always stand in front,
 if there are any; of a long list only those are then cut off and the rest goes out as one piece.
@@ -7,13 +8,23 @@ if there are any; of a long list only those are then cut off and the rest goes o
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import msgspec
 
-from proxy.dialects.raw import Buffer, Fields, Raw, list_inner, read_as, read_list, starts_list
-from proxy.dialects.text import Template, template
+from proxy.dialects.raw import (
+    Buffer,
+    Fields,
+    Raw,
+    is_null,
+    list_inner,
+    read_as,
+    read_list,
+    starts_list,
+)
+from proxy.dialects.text import Template, Values, template
 from proxy.errors import InvalidRequest, OverrideRejected
-from proxy.versions.content import Content, SystemRule
+from proxy.versions.content import Content, MessagesRule, SystemRule
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
 
@@ -34,6 +45,7 @@ class _Said(msgspec.Struct, gc=False):
     content: str | list[dict[str, msgspec.Raw]] | None = None
 
 
+_NOTHING = Raw(b"[]")
 _ROLES = msgspec.json.Decoder(list[_Role])
 _SAID = msgspec.json.Decoder(_Said)
 
@@ -108,13 +120,92 @@ def obey(rule: SystemRule, sent: bool) -> None:
         raise OverrideRejected()
 
 
-def few_shot(content: Content) -> Template:
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a dialect writes a message around its escaped text: `opening` has a place for the role.
+    `assistant` is what the role is called that is not the user's."""
+
+    opening: bytes = b'{"role":"%b","content":"'
+    closing: bytes = b'"}'
+    assistant: bytes = b"assistant"
+
+    def begin(self, role: str) -> bytes:
+        return self.opening % (self.assistant if role == "assistant" else role.encode())
+
+
+USUAL = Spelling()
+
+
+def few_shot(content: Content, spelling: Spelling = USUAL) -> Template:
     """Return the version's few-shot messages, joined by commas, without brackets."""
     parts: list[bytes | str] = []
     for message in content.messages:
-        opening = b',{"role":"%b","content":"' % message.role.encode()
-        parts += (opening if parts else opening[1:], message.content, b'"}')
+        opening = spelling.begin(message.role)
+        parts += (b"," + opening if parts else opening, message.content, spelling.closing)
     return template(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMessages:
+    """What a version says among the messages: few-shot ones, and the user's message that is made of
+    variables. `user` is the text of that one, `rule` where the app's messages go then."""
+
+    few_shot: Template
+    user: Template
+    rule: MessagesRule
+    spelling: Spelling
+
+    @classmethod
+    def of(cls, content: Content, spelling: Spelling = USUAL) -> OwnMessages:
+        rule = content.policy.messages
+        return cls(few_shot(content, spelling), template(content.user), rule, spelling)
+
+    @property
+    def has_user(self) -> bool:
+        """Whether an app may leave its own messages out."""
+        return not self.user.is_empty
+
+    def arrange(
+        self,
+        values: Values,
+        theirs: tuple[Buffer, ...],
+        head: bytes = b"",
+        *,
+        continues: bool = False,
+    ) -> tuple[Buffer, ...]:
+        """Return the list of messages without brackets: `head`, which is a message or nothing, ours
+        and `theirs`.
+
+        `continues` says that the vendor holds the beginning of the conversation: few-shot messages
+        do not go out again, nor does the user's message where what the app says follows it.
+
+        Raises `OverrideRejected`, and `InvalidRequest` if nobody says anything.
+        """
+        shots = b"" if continues else self.few_shot.fill(values)
+        if self.user.is_empty:
+            head = _joined(head, shots)
+            return (head, *following(head, theirs))
+        user = self._user(values, bool(theirs), continues)
+        if self.rule != "prepend":
+            head = _joined(head, shots, user)
+            return (head, *following(head, theirs))
+        head = _joined(head, shots)
+        before: tuple[Buffer, ...] = (head, *following(head, theirs)) if head or theirs else ()
+        return (*before, b"," * bool(before and user) + user)
+
+    def _user(self, values: Values, is_said: bool, continues: bool) -> bytes:
+        text = self.user.fill(values)
+        if is_said and self.rule == "reject":
+            raise OverrideRejected(hint="the version makes the user's message")
+        if not is_said and not text:
+            raise InvalidRequest("a message of the user is required")
+        if not text or (is_said and continues and self.rule == "append"):
+            return b""
+        return b"%b%b%b" % (self.spelling.begin("user"), text, self.spelling.closing)
+
+
+def _joined(*messages: bytes) -> bytes:
+    return b",".join(filter(None, messages))
 
 
 def following(head: bytes, others: tuple[Buffer, ...]) -> tuple[Buffer, ...]:
@@ -122,11 +213,14 @@ def following(head: bytes, others: tuple[Buffer, ...]) -> tuple[Buffer, ...]:
     return (b",", *others) if head and others else others
 
 
-def required(fields: Fields) -> Raw:
-    """Return the list of messages. Raises `InvalidRequest` if there is none."""
+def said(fields: Fields, *, optional: bool = False) -> Raw:
+    """Return the list of messages; an empty one where it is `optional` and not sent. Raises
+    `InvalidRequest` if there is none."""
     raw = fields.get("messages")
-    if raw is None:
-        raise InvalidRequest("messages are required")
+    if raw is None or (optional and is_null(raw)):
+        if not optional:
+            raise InvalidRequest("messages are required")
+        return _NOTHING
     return raw
 
 

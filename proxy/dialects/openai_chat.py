@@ -65,11 +65,12 @@ class CompiledChat:
     tools: AppTools
     opening: bytes
     system: Template
-    few_shot: Template
+    own: messages.OwnMessages
 
     def compose(self, asked: Asked) -> Composed:
         values = bind(self.content.variables, asked.variables)
-        said = messages.sort_messages(messages.required(asked.fields))
+        sent = messages.said(asked.fields, optional=self.own.has_user)
+        said = messages.sort_messages(sent)
         messages.obey(self.content.policy.system, bool(said.system))
         fields = without_stray_choice(self.tools, asked.fields)
         kept = policy.walk(fields, self.table)
@@ -78,13 +79,12 @@ class CompiledChat:
         if said.system and self.content.policy.system == "replace":
             kept.dropped.append("messages.system")
         tools = extend_tools(self.tools, asked.fields, kept)
-        head = self._leading(values, said.system)
+        system = self._leading(values, said.system)
         rest = (
             self.table.pinned,
             tools,
             b',"messages":[',
-            head,
-            *messages.following(head, said.others),
+            *self.own.arrange(values, said.others, system),
             b"]",
         )
         return Composed(
@@ -95,13 +95,12 @@ class CompiledChat:
         )
 
     def _leading(self, values: Values, theirs: Sequence[Raw | memoryview]) -> bytes:
-        """Return the one system message and the few-shot messages, without brackets."""
+        """Return the one system message, or nothing."""
         text = self.system.fill(values)
         if theirs and self.content.policy.system == "append":
             parts = (part for message in theirs for part in messages.texts_of(message))
             text = b"\\n\\n".join(filter(None, (text, *map(escape, parts))))
-        system = b'{"role":"system","content":"%b"}' % text if text else b""
-        return b",".join(filter(None, (system, self.few_shot.fill(values))))
+        return b'{"role":"system","content":"%b"}' % text if text else b""
 
 
 class OpenAIChat(common.OpenAI):
@@ -139,7 +138,7 @@ class OpenAIChat(common.OpenAI):
             tools,
             b'{"model":',
             template(content.system),
-            messages.few_shot(content),
+            messages.OwnMessages.of(content),
         )
 
     def observer(self, *, stream: bool) -> Observer:

@@ -2,7 +2,8 @@
 
 The version's system prompt goes out as `instructions`, on every turn: OpenAI does not carry them
 over from a `previous_response_id`. Few-shot messages go in front of the input of a first turn
-only, because the vendor keeps them in the history of the following ones.
+only, because the vendor keeps them in the history of the following ones. The user's message of a
+version goes out on every turn on which the app says nothing else.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class CompiledResponses:
     text: OwnMembers
     opening: bytes
     system: Template
-    few_shot: Template
+    own: messages.OwnMessages
 
     def compose(self, asked: Asked) -> Composed:
         values = bind(self.content.variables, asked.variables)
@@ -85,6 +86,8 @@ class CompiledResponses:
             return (), ()
         if not starts_list(raw):
             text = read_as(_STRING, raw, "input must be a string or a list")
+            if not text and self.own.has_user:
+                return (), ()
             return (), (b'{"role":"user","content":', msgspec.json.encode(text), b"}")
         said = messages.sort_messages(raw)
         return said.system, said.others
@@ -92,14 +95,14 @@ class CompiledResponses:
     def _input(self, asked: Asked, values: Values, given: Sequence[Buffer]) -> tuple[Buffer, ...]:
         """Return `,"input":…`; a plain string stays one where nothing comes before it."""
         raw = asked.fields.get("input")
-        shots = b"" if _continues(asked) else self.few_shot.fill(values)
-        if not shots:
+        continues = _continues(asked)
+        if not self.own.has_user and (continues or self.own.few_shot.is_empty):
             if raw is None:
                 return ()
             if not starts_list(raw):
                 return (b',"input":', memoryview(raw))
-        comma = (b",",) if shots and given else ()
-        return (b',"input":[', shots, *comma, *given, b"]")
+        said = self.own.arrange(values, tuple(given), continues=continues)
+        return (b',"input":[', *said, b"]")
 
     def _instructions(
         self,
@@ -175,7 +178,7 @@ class OpenAIResponses(common.OpenAI):
             text,
             b'{"model":',
             template(content.system),
-            messages.few_shot(content),
+            messages.OwnMessages.of(content),
         )
 
     def observer(self, *, stream: bool) -> Observer:

@@ -13,7 +13,7 @@ from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_completions import OpenAICompletions
 from proxy.dialects.openai_embeddings import OpenAIEmbeddings
 from proxy.dialects.openai_responses import OpenAIResponses
-from proxy.versions.content import Variable
+from proxy.versions.content import Content, Variable
 from proxy.versions.variables import Value, fitting
 
 DEPTH = 64
@@ -22,15 +22,21 @@ Said = tuple[str, str]
 """A role and a text."""
 
 
-def sample(dialect: Dialect, model: str, text: str, variables: Mapping[str, Value]) -> Asked:
-    """Return what an app asks for that sends `text` and gives `variables`."""
-    return _asked(dialect, model, sample_fields(dialect.name, text), variables)
+def sample(dialect: Dialect, model: str, text: str | None, variables: Mapping[str, Value]) -> Asked:
+    """Return what an app asks for that sends `text`, or no message, and gives `variables`."""
+    fields = {} if text is None else sample_fields(dialect.name, text)
+    return _asked(dialect, model, fields, variables)
+
+
+def sayable(content: Content, said: Sequence[Said]) -> Sequence[Said]:
+    """Return what an app may say of this to a version: nothing, where the version says it all."""
+    return () if content.policy.messages == "reject" else said
 
 
 def conversation(
     dialect: Dialect, model: str, said: Sequence[Said], variables: Mapping[str, Value]
 ) -> Asked:
-    """Return what an app asks for that sends these messages and gives `variables`."""
+    """Return what an app asks for that sends these messages, if any, and gives `variables`."""
     messages = [{"role": role, "content": text} for role, text in said]
     texts = [text for _, text in said]
     fields: dict[str, dict[str, Any]] = {
@@ -40,7 +46,7 @@ def conversation(
         OpenAICompletions.name: {"prompt": "\n\n".join(texts)},
         AnthropicMessages.name: {"messages": messages},
     }
-    return _asked(dialect, model, fields[dialect.name], variables)
+    return _asked(dialect, model, fields[dialect.name] if said else {}, variables)
 
 
 def _asked(

@@ -37,6 +37,10 @@ class Template:
     def is_static(self) -> bool:
         return len(self.pieces) == 1
 
+    @property
+    def is_empty(self) -> bool:
+        return self.pieces == (b"",)
+
     def fill(self, values: Values) -> bytes:
         """Put `values` in their places. Every name has a value: `bind` saw to that."""
         if len(self.pieces) == 1:

@@ -106,7 +106,8 @@ class GateRule:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question, asked `repeats` times. `messages` are roles with texts."""
+    """One question, asked `repeats` times. `messages` are roles with texts; none where the version
+    makes the user's message."""
 
     name: str
     messages: tuple[tuple[str, str], ...]
@@ -189,8 +190,9 @@ def _across(read: _File, scorers: Mapping[str, bytes]) -> Iterator[Complaint]:
         seen.add(case.name)
         if not (case.name.isprintable() and case.name.strip()):
             yield (*path, "name"), "must be printable characters"
-        if (case.input is None) == (case.messages is None):
-            yield path, "needs either input or messages"
+        said = (case.input is not None) + (case.messages is not None)
+        if said > 1 or not (said or "variables" in case.model_fields_set):
+            yield path, "needs either input or messages, or variables alone"
         for number, expect in enumerate(case.expect):
             for message in _wrong(expect, scorers):
                 yield (*path, "expect", number), message
@@ -245,8 +247,9 @@ def _compiles(pattern: str) -> bool:
 
 
 def _case(read: _Case, repeats: int) -> Case:
-    said = read.messages or []
-    messages = tuple((one.role, one.content) for one in said) or (("user", read.input or ""),)
+    messages = tuple((one.role, one.content) for one in read.messages or ())
+    if read.input is not None:
+        messages = (("user", read.input),)
     expect = tuple(_expectation(one) for one in read.expect)
     return Case(read.name, messages, expect, read.variables, read.repeats or repeats)
 

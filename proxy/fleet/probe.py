@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 from proxy.dialects.registry import DIALECTS
-from proxy.dialects.samples import conversation, sample_values
+from proxy.dialects.samples import conversation, sample_values, sayable
 from proxy.errors import RequestError
 from proxy.fleet.snapshot import Served
 from proxy.versions.question import FAILED, Probe, Probed, Sample
@@ -29,7 +29,8 @@ def _body(served: Served, dialect: str, model: str, sample: Sample) -> str:
     values = sample_values(served.content.variables, sample.variables)
     try:
         compiled = served.compiled(dialect)
-        asked = conversation(DIALECTS[dialect], model, sample.messages, values)
+        said = sayable(served.content, sample.messages)
+        asked = conversation(DIALECTS[dialect], model, said, values)
         pieces = compiled.compose(asked).body(served.targets[0].model_json)
     except RequestError as error:
         return FAILED + error.code

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 from proxy.dialects.registry import DIALECTS
-from proxy.dialects.samples import conversation, sample_values
+from proxy.dialects.samples import conversation, sample_values, sayable
 from proxy.errors import RequestError, WrongDialect
 from proxy.fleet.fitness import Fitness, Trouble
 from proxy.fleet.snapshot import Served
@@ -86,7 +86,8 @@ def _refused(served: Served, dialect: str) -> str:
     values = sample_values(served.content.variables)
     model = served.version.info.model
     try:
-        asked = conversation(DIALECTS[dialect], model, SAID, values)
+        said = sayable(served.content, SAID)
+        asked = conversation(DIALECTS[dialect], model, said, values)
         served.compiled(dialect).compose(asked)
     except RequestError as error:
         return error.code

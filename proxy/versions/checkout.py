@@ -13,6 +13,7 @@ from proxy.versions.sources import (
     MESSAGES_FILE,
     SYSTEM_FILE,
     TOOLS_FILE,
+    USER_FILE,
     VERSION_FILE,
     read,
 )
@@ -26,13 +27,13 @@ def write(content: Content) -> dict[str, bytes]:
     """
     plain = content.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     plain.pop("schema", None)
-    system, tools, messages = (plain.pop(key, None) for key in ("system", "tools", "messages"))
+    tools, messages = (plain.pop(key, None) for key in ("tools", "messages"))
+    texts = {SYSTEM_FILE: plain.pop("system", None), USER_FILE: plain.pop("user", None)}
     try:
         files = {VERSION_FILE: toml.dumps(plain).encode()}
     except ValueError:
         raise NotWritable("a value is null, which version.toml cannot hold") from None
-    if system is not None:
-        files[SYSTEM_FILE] = f"{system}\n".encode()
+    files |= {name: f"{text}\n".encode() for name, text in texts.items() if text is not None}
     if tools is not None:
         files[TOOLS_FILE] = _json(tools)
     if messages is not None:

@@ -124,6 +124,7 @@ RetriedFailure = Annotated[str, AfterValidator(_retried_failure)]
 SystemRule = Literal["replace", "append", "reject"]
 FieldRule = Literal["pinned", "default", "reject"]
 ToolsRule = Literal["pinned", "extend", "reject"]
+MessagesRule = Literal["append", "prepend", "reject"]
 
 
 class _Part(BaseModel):
@@ -243,6 +244,9 @@ class Policy(_Part):
     system: SystemRule = "replace"
     generation: FieldRule = "pinned"
     tools: ToolsRule = "pinned"
+    messages: MessagesRule = Field(
+        "append", description="The app's messages, where the version has a user's message."
+    )
     fields: dict[str, FieldRule] = Field(
         default_factory=dict, description="By generation field: an exception from `generation`."
     )
@@ -275,6 +279,7 @@ class Content(_Part):
     model: VendorModel
     system: Text = ""
     messages: tuple[Message, ...] = ()
+    user: Text = Field("", description="The user's message, made of the variables.")
     generation: Generation = Generation()
     tools: tuple[Tool, ...] = ()
     variables: dict[str, Variable] = Field(default_factory=dict)
@@ -298,6 +303,7 @@ def complaints(content: Content) -> list[Complaint]:
     return [
         *_misnamed_variables(content),
         *_undeclared_variables(content),
+        *_rule_for_nothing(content),
         *_repeated_tools(content),
         *_unknown_policy_fields(content),
         *_unsaid_risks(content.routing),
@@ -331,6 +337,12 @@ def _texts(content: Content) -> Iterator[tuple[tuple[str | int, ...], str]]:
     yield ("system",), content.system
     for index, message in enumerate(content.messages):
         yield ("messages", index, "content"), message.content
+    yield ("user",), content.user
+
+
+def _rule_for_nothing(content: Content) -> Iterator[Complaint]:
+    if content.policy.messages != "append" and not content.user:
+        yield ("policy", "messages"), "goes with a user's message of the version, in user.md"
 
 
 def _repeated_tools(content: Content) -> Iterator[Complaint]:

@@ -55,9 +55,11 @@ class ToolChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Everything that differs. `system` is a unified diff, empty if the prompts are equal."""
+    """Everything that differs. `system` and `user` are unified diffs, empty if the texts are
+    equal."""
 
     system: str
+    user: str
     messages: tuple[MessageChange, ...]
     fields: tuple[FieldChange, ...]
     tools: tuple[ToolChange, ...]
@@ -65,12 +67,13 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        return self == Difference("", (), (), (), False)
+        return self == Difference("", "", (), (), (), False)
 
     def json(self) -> dict[str, Any]:
         """Return the stable form that scripts read."""
         return {
             "system": self.system,
+            "user": self.user,
             "messages": [_plain(item, "number") for item in self.messages],
             "fields": [
                 {"field": item.field, "from": item.before, "to": item.after} for item in self.fields
@@ -89,6 +92,7 @@ def compare(before: Content, after: Content) -> Difference:
     kept = {tool.name for tool in before.tools} & {tool.name for tool in after.tools}
     return Difference(
         system=unified(before.system, after.system),
+        user=unified(before.user, after.user),
         messages=tuple(_messages(before.messages, after.messages)),
         fields=tuple(_fields(_settings(before), _settings(after))),
         tools=tuple(_tools(before.tools, after.tools)),

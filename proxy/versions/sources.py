@@ -3,7 +3,7 @@
 Strategy: each file is decoded and parsed by itself, everything that is wrong is collected with
 file, line and field, and only then one complaint is raised. Bytes that editors and version control
 add without anybody's intent are no part of a version: a byte order mark, CR before LF, and one
-final newline of the prompt.
+final newline of a text.
 """
 
 from __future__ import annotations
@@ -26,15 +26,22 @@ VERSION_FILE = "version.toml"
 SYSTEM_FILE = "system.md"
 TOOLS_FILE = "tools.json"
 MESSAGES_FILE = "messages.json"
+USER_FILE = "user.md"
 EVALS_FILE = "evals.toml"
 
-SOURCE_FILES = (VERSION_FILE, SYSTEM_FILE, TOOLS_FILE, MESSAGES_FILE)
+SOURCE_FILES = (VERSION_FILE, SYSTEM_FILE, TOOLS_FILE, MESSAGES_FILE, USER_FILE)
 """The files whose content is a version; `evals.toml` lies beside them and is none."""
 
 # Indentation and comments may make a file larger than what is kept of it, but not by this much.
 MAX_FILE_BYTES = 4 * MAX_CONTENT_BYTES
 
-_ELSEWHERE = {"system": SYSTEM_FILE, "tools": TOOLS_FILE, "messages": MESSAGES_FILE}
+_TEXT_FILES = (SYSTEM_FILE, USER_FILE)
+_ELSEWHERE = {
+    "system": SYSTEM_FILE,
+    "tools": TOOLS_FILE,
+    "messages": MESSAGES_FILE,
+    "user": USER_FILE,
+}
 
 # Credentials of vendors, clouds and forges by their published prefixes. A digit is demanded where
 # ordinary words could follow the prefix.
@@ -104,7 +111,7 @@ def _parse(name: str, raw: bytes | None, problems: list[Problem]) -> _Parsed:
     text = _decode(name, raw, problems)
     if text is None:
         return _Parsed()
-    if name == SYSTEM_FILE:
+    if name in _TEXT_FILES:
         return _Parsed(text, text.removesuffix("\n"))
     if name == VERSION_FILE:
         return _Parsed(text, _parse_toml(name, text, problems), toml_lines(text))
@@ -223,7 +230,7 @@ def _place(complaint: Complaint, parsed: Mapping[str, _Parsed]) -> Problem:
     name = _ELSEWHERE.get(str(path[0]), VERSION_FILE)
     if path[0] == VERSION_FILE:
         path = path[1:]
-    elif name == SYSTEM_FILE:
+    elif name in _TEXT_FILES:
         return Problem(name, _placeholder_line(parsed[name].text, path), "", message)
     elif name != VERSION_FILE:
         path = path[1:]

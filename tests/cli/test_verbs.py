@@ -343,6 +343,82 @@ def test_render_wants_names_and_values(ctl):
     assert ctl("render", "recommender", "v1", "--var", "shop").status == 2
 
 
+@pytest.mark.parametrize("text", ["[]", '{"a": null}', '{"a": ["c4n4ry"]}', "{", "\xff"])
+def test_render_wants_an_object_of_scalars(ctl, text):
+    file = ctl.directory / "values.json"
+    file.write_bytes(text.encode("latin-1"))
+
+    ran = ctl("render", "recommender", "files", "--vars", str(file))
+
+    assert (ran.status, "c4n4ry" in ran.err) == (2, False)
+    assert ctl("render", "recommender", "files", "--vars", f"{file}.none").status == 2
+
+
+TEMPLATE = """
+[variables.stock]
+type = "number"
+default = 0
+[variables.open]
+type = "boolean"
+required = true
+"""
+
+
+def test_render_of_files_shows_the_users_message_in_each_dialect(ctl):
+    with (ctl.model / "version.toml").open("a") as settings:
+        settings.write(TEMPLATE)
+    (ctl.model / "user.md").write_text("{{stock}} left, open: {{open}}\n")
+    values = ctl.directory / "values.json"
+    values.write_text('{"stock": 1, "open": false}')
+
+    answer = ctl.ok("render", "recommender", "files", "--vars", str(values), "--var", "stock=2")
+
+    dialects = answer["dialects"]
+    message = {"role": "user", "content": "2 left, open: false"}
+    assert answer["id"] is None
+    assert dialects["openai.chat"]["body"]["messages"][-1] == message
+    assert dialects["openai.responses"]["body"]["input"][-1] == message
+    assert dialects["anthropic.messages"]["body"]["messages"][-1] == message
+
+
+def test_a_version_with_a_users_message_comes_back_as_files(ctl):
+    ctl.change("one")
+    with (ctl.model / "version.toml").open("a") as settings:
+        settings.write(TEMPLATE)
+    (ctl.model / "user.md").write_text("{{stock}} {{open}}\n")
+    ctl.ok("register", "recommender")
+
+    shown = ctl.ok("show", "recommender", "v2")["content"]
+    compared = ctl.ok("diff", "recommender", "v1", "v2")
+    back = ctl.ok("checkout", "recommender", "v1")
+    again = ctl.ok("checkout", "recommender", "v2")
+
+    assert shown["user"] == "{{stock}} {{open}}"
+    assert compared["user"] == "@@ -0,0 +1 @@\n+{{stock}} {{open}}"
+    assert back["removed"] == ["user.md"]
+    assert again["written"] == ["version.toml", "user.md"]
+    assert (ctl.model / "user.md").read_text() == "{{stock}} {{open}}\n"
+
+
+def test_a_variable_that_stands_nowhere_is_warned_of(ctl):
+    with (ctl.model / "version.toml").open("a") as settings:
+        settings.write(TEMPLATE)
+
+    ran = ctl("register", "recommender")
+
+    assert ran.status == 0
+    assert "variable stock is declared and stands in no text" in ran.err
+
+
+def test_a_users_message_with_an_undeclared_name_is_refused_with_its_line(ctl):
+    (ctl.model / "user.md").write_text("Hello\n{{nobody}}\n")
+
+    ran = ctl("register", "recommender")
+
+    assert ran.status == 1
+    assert "user.md:2: {{nobody}} is used but not declared" in ran.err
+
+
 def test_checkout_makes_the_files_say_what_is_live(ctl):
     ctl.versions(2)
     ctl.ok("rollback", "recommender")

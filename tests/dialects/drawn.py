@@ -54,6 +54,7 @@ SHOTS: Sequence[Any] = (
     [],
     [{"role": "user", "content": "{{x}}?"}, {"role": "assistant", "content": 'A "\\"'}],
 )
+USERS = ("", "", 'On {{x}}: "\\" {{ y }}')
 SYSTEM_RULES = ("replace", "append", "replace", "append", "reject")
 FIELD_RULES = ("pinned", "default", "pinned", "default", "reject")
 TOOLS_RULES = ("pinned", "extend", "pinned", "extend", "reject")
@@ -119,6 +120,7 @@ def _versions(dialect: Dialect) -> st.SearchStrategy[Content]:
         extra=_optional(EXTRAS),
         system=st.sampled_from(TEXTS),
         messages=st.sampled_from(SHOTS),
+        user=st.sampled_from(USERS),
         tools=st.sampled_from(TOOLS),
         policy=st.fixed_dictionaries(policy),
     ).filter(lambda content: _is_served(dialect, content))

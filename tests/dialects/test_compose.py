@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from proxy.dialects import anthropic_generation
 from proxy.dialects.policy import MAX_NAME, TRANSPORT
 from proxy.errors import InvalidJson, OverrideRejected, WrongDialect
+from proxy.versions.variables import fitting
 from tests.dialects.composing import (
     CHAT,
     MESSAGES,
@@ -207,9 +208,10 @@ def test_the_apps_fields_stand_behind_all_that_is_injected(dialect):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(content=contents())
 def test_a_version_of_any_kind_is_carried_or_refused_as_the_wrong_dialect(dialect, content):
-    given = dict.fromkeys(content.variables, "x")
+    given = {name: fitting(name, declared) for name, declared in content.variables.items()}
     try:
-        received = compose(dialect, content, says(dialect, proxy_variables=given))
+        said = says(dialect) if content.policy.messages != "reject" else {}
+        received = compose(dialect, content, {**said, "proxy_variables": given})
     except WrongDialect:
         return
 

@@ -49,6 +49,15 @@ def test_cases_have_messages_variables_repeats_and_expectations():
     assert snow.expect[1].options == {"min": 1}
 
 
+def test_a_case_may_have_variables_alone():
+    said = 'messages = [{role = "user", content = "Snow?"}]\n'
+
+    suite = parse(GOOD.replace(said, ""), SCORERS)
+
+    assert suite.cases[1].messages == ()
+    assert suite.cases[1].variables == {"shop": "Alpine", "count": 3}
+
+
 def test_the_gate_is_about_the_suite():
     suite = parse(GOOD, SCORERS)
     gate = gate_of(suite)
@@ -98,7 +107,8 @@ def test_the_digest_is_over_the_bytes_of_scorers():
         ("scorers.py:warm", "../x.py:warm", 19, "python is a file of this folder"),
         ('name = "snow"', 'name = "rain"', 15, "earlier case"),
         ("repeats = 3", "repeats = 0", 7, "greater than or equal to 1"),
-        ('messages = [{role = "user", content = "Snow?"}]', "", 14, "either input or messages"),
+        ('input = "What should I wear in the rain?"', "", 9, "either input or messages"),
+        ("repeats = 1", 'input = "a"', 14, "either input or messages"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(old, new, line, words):

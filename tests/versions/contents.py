@@ -157,13 +157,20 @@ def contents(draw: st.DrawFn, *, system: st.SearchStrategy[str] = texts) -> Cont
         "model": draw(vendor_models),
         "system": draw(system),
         "messages": draw(messages),
+        "user": draw(system),
         "generation": draw(generations),
         "tools": draw(tools),
         "variables": draw(variables),
         "policy": draw(policies),
         "routing": draw(routings),
     }
-    drawn_texts = [plain["system"], *(message["content"] for message in plain["messages"])]
+    if plain["user"]:
+        plain["policy"]["messages"] = draw(st.sampled_from(["append", "prepend", "reject"]))
+    drawn_texts = [
+        plain["system"],
+        plain["user"],
+        *(message["content"] for message in plain["messages"]),
+    ]
     for text in drawn_texts:
         plain["variables"] |= {name: {} for name in placeholders(text)}
     return Content.model_validate(plain)
