@@ -24,6 +24,7 @@ def test_equal_contents_have_the_empty_difference():
     assert difference.is_empty
     assert difference.json() == {
         "system": "",
+        "user": "",
         "messages": [],
         "fields": [],
         "tools": [],
