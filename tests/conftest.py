@@ -10,6 +10,21 @@ pytest.register_assert_rewrite("tests.harness", "tests.raw_client", "tests.vendo
 pytest_plugins = ["tests.redis_server", "tests.sentinel", "tests.cluster", "tests.partition"]
 
 
+# Whole processes, which mostly wait. The first worker begins with them and the others take what is
+# left at the end of its queue: small tests, so that all end at once and no story is told twice.
+FIRST = ("history", "e2e", "faults", "workers", "cli/test_processes.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    starts = [f"tests/{place}" for place in FIRST]
+
+    def rank(item: pytest.Item) -> int:
+        found = (n for n, start in enumerate(starts) if item.nodeid.startswith(start))
+        return next(found, len(starts))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Return the root of the checkout."""

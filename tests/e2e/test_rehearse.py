@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
+import pytest_asyncio
 
 from tests.e2e.models import HATS, JACKETS
 from tests.harness import Registry, proxy_command, write_config
@@ -47,6 +48,8 @@ expect = [{contains = "boots"}]
 """
 PATIENCE_S = 30.0
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @dataclass
 class Shop:
@@ -78,12 +81,12 @@ class Shop:
         return self.registry.version("recommender", number).id
 
 
-@pytest.fixture
-async def shop(tmp_path):
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opened(tmp_path_factory):
     """Two proxies as processes; version 1 came to prod, then version 2."""
     async with AsyncExitStack() as stack:
         vendor = await stack.enter_async_context(ScriptedVendor(Say(whole(SAID))))
-        directory = tmp_path / "shop"
+        directory = tmp_path_factory.mktemp("rehearse") / "shop"
         directory.mkdir()
         registry = Registry.in_directory(directory)
         stack.push_async_callback(registry.store.close)
@@ -91,11 +94,27 @@ async def shop(tmp_path):
             await registry.register("recommender", files)
             await registry.pin("recommender", number)
         config = write_config(directory, vendor.url)
-        proxies = [await stack.enter_async_context(proxy_command(config)) for _ in range(2)]
+        starting = [stack.enter_async_context(proxy_command(config)) for _ in range(2)]
+        proxies = await asyncio.gather(*starting)
         async with asyncio.timeout(PATIENCE_S):
             while len(await registry.store.members()) < len(proxies):  # noqa: ASYNC110  # no event
                 await asyncio.sleep(0.01)
         yield Shop(registry, str(config), proxies)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(opened):
+    """Return the shop when it is as at first: prod holds version 2, and both proxies serve it."""
+    await opened.registry.pin("recommender", 2)
+    return opened
+
+
+@pytest.fixture
+def cases(opened):
+    file = opened.registry.directory / "models" / "recommender" / "evals.toml"
+    file.write_text(EVALS)
+    yield
+    file.unlink()
 
 
 async def test_a_drill_answers_scripts_with_one_object(shop):
@@ -125,10 +144,7 @@ async def test_a_drill_reads_well_in_a_terminal_and_in_a_pull_request(shop):
     assert "| step | version | ms | confirmed |" in markdown
 
 
-async def test_where_there_are_cases_they_are_what_is_probed_with_and_run_again(shop):
-    folder = shop.registry.directory / "models" / "recommender"
-    (folder / "evals.toml").write_text(EVALS)
-
+async def test_where_there_are_cases_they_are_what_is_probed_with_and_run_again(shop, cases):
     status, out, err = await shop.run("--json")
     _, page, _ = await shop.run("--no-evals")
 
