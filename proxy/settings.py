@@ -70,6 +70,33 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+CALL, MODEL = "{call}", "{model}"
+"""In a vendor's path: where the dialect's own call goes, and the vendor model."""
+
+_PATH = re.compile(r"(/([A-Za-z0-9._~:@-]+|\{model\}))*/\{call\}", re.ASCII)
+
+# Names of a body that are no parameters: what they hold is not a vendor's to call otherwise.
+_FIXED = frozenset({"model", "messages", "input", "prompt", "stream", "contents"})
+_PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+
+
+def _call_path(text: str) -> str:
+    if _PATH.fullmatch(text) is None:
+        raise ValueError(
+            f"must begin with / and end in /{CALL}, with {MODEL} as a part or not at all"
+        )
+    return text
+
+
+def _rename(names: dict[str, str]) -> dict[str, str]:
+    every = [*names, *names.values()]
+    if not all(map(_PARAMETER.fullmatch, every)) or not _FIXED.isdisjoint(every):
+        raise ValueError("must map names of parameters to names of parameters")
+    if len(set(every)) != len(every):
+        raise ValueError("must not name a parameter twice")
+    return names
+
+
 def split_address(text: str) -> tuple[str, int]:
     """Return host and port of `127.0.0.1:8080` or `[::1]:8080`. Raises `ValueError`."""
     host, _, port = text.rpartition(":")
@@ -83,6 +110,8 @@ Name = Annotated[str, AfterValidator(_name)]
 GrantedLabel = Annotated[str, AfterValidator(_granted)]
 Address = Annotated[str, AfterValidator(_address)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+CallPath = Annotated[str, AfterValidator(_call_path)]
+Rename = Annotated[dict[str, str], AfterValidator(_rename)]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 # As long as the store remembers what labels held.
 KeptSeconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
@@ -154,6 +183,18 @@ class Vendor(_Section):
         None, description="How it wants its key: bearer, or a header's name. Default: by dialect."
     )
     ca_file: Path | None = Field(None, description="CA certificates (PEM) instead of the system's.")
+    path: CallPath | None = Field(
+        None, description="Path of a call behind the base URL, in place of /v1/{call}."
+    )
+    query: dict[str, str] = Field(
+        default_factory=dict, description="Parameters of the query that every call gets."
+    )
+    rename: Rename = Field(
+        default_factory=dict, description="By a parameter's name in the dialect: the vendor's own."
+    )
+    lists_models: bool = Field(
+        True, description="Whether its list of models says which ones can be called."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Vendor:

@@ -62,6 +62,7 @@ def test_calls_and_keys_of_a_dialect_are_on_the_page(dialect):
 
 
 def test_each_endpoint_has_a_recorded_exchange():
-    paths = {one.path for dialect in DIALECTS.values() for one in (dialect, *dialect.others)}
+    paths = {found.path.encode() for found in recordings()}
 
-    assert paths <= {found.path for found in recordings()}
+    every = [one for dialect in DIALECTS.values() for one in (dialect, *dialect.others)]
+    assert [one.path for one in every if not any(map(one.serves, paths))] == []

@@ -122,6 +122,10 @@ class Endpoint(Protocol):
     def path(self) -> str:
         """The vendor's own path, appended to its base URL. `NAME` stands where it has a model."""
 
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Other paths that never change under which apps call it."""
+
     def serves(self, path: bytes) -> bool:
         """Say whether `path`, as it was sent, is this endpoint's. Asked only where `self.path`
         holds `NAME`: all others are looked up."""
@@ -192,6 +196,7 @@ class FixedPath:
     """An endpoint that has the model in the body, under a path that never changes."""
 
     path: str
+    spellings: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._path = self.path.encode()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from proxy.dialects.base import Seen
-from proxy.dialects.raw import is_null
+from proxy.dialects.raw import NULL, is_null
 from proxy.dialects.sse import Document, Tail
 
 END = b"[DONE]"
-
-_NULL = msgspec.Raw(b"null")
 
 
 class _Details(msgspec.Struct, gc=False):
@@ -31,7 +29,7 @@ class _Answer(msgspec.Struct, gc=False):
     model: str | None = None
     usage: _Usage | None = None
     choices: list[_Choice] = []
-    error: msgspec.Raw = _NULL
+    error: msgspec.Raw = NULL
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)

@@ -17,6 +17,7 @@ from proxy.dialects.base import (
     Parameter,
 )
 from proxy.dialects.chat_answer import ChatDocument, ChatStream
+from proxy.dialects.openai_deployments import Deployment
 from proxy.dialects.raw import Raw, read_object
 from proxy.dialects.text import Template, Values, bind, escape, template
 from proxy.dialects.tools import AppTools, extend_tools, without_stray_choice
@@ -106,6 +107,10 @@ class CompiledChat:
 class OpenAIChat(common.OpenAI):
     name = "openai.chat"
     path = "/v1/chat/completions"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others = (Deployment(self),)
 
     @property
     def dialect(self) -> OpenAIChat:

@@ -72,10 +72,19 @@ def error_chunk(error: RequestError, request_id: str) -> bytes:
     return b"data: %b\n\n" % msgspec.json.encode({"error": described(error, request_id)})
 
 
+# What Groq's SDK, and OpenAI's for Azure's newer API, put in front of a path.
+PREFIX = "/openai"
+
+
 class OpenAI(FixedPath):
     """What OpenAI's dialects have in common."""
 
     others: tuple[Endpoint, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spellings = (PREFIX + self.path,)
+
     auth: Auth = "bearer"
     mark = b""
     forwarded_prefixes = (b"openai-beta", b"x-stainless-")

@@ -52,7 +52,7 @@ class OpenAICompletions(common.OpenAI):
     def advice(self, content: Content) -> Iterator[str]:
         left_out = {
             "its system prompt": content.system,
-            "its messages": content.messages,
+            "its messages": content.messages or content.user,
             "its tools": content.tools,
         }
         if named := [name for name, value in left_out.items() if value]:

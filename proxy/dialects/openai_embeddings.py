@@ -12,6 +12,7 @@ from proxy.dialects import policy
 from proxy.dialects.base import NO_HEADERS, Asked, Headers, Observer
 from proxy.dialects.chat_answer import ChatStream
 from proxy.dialects.embeddings_answer import EmbeddingsDocument
+from proxy.dialects.openai_deployments import Deployment
 from proxy.errors import RequestError
 from proxy.versions.content import Content
 
@@ -22,6 +23,10 @@ OWN = bare.own(SAID)
 class OpenAIEmbeddings(common.OpenAI):
     name = "openai.embeddings"
     path = "/v1/embeddings"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others = (Deployment(self),)
 
     @property
     def dialect(self) -> OpenAIEmbeddings:

@@ -4,12 +4,16 @@ The version's system prompt goes out as `instructions`, on every turn: OpenAI do
 over from a `previous_response_id`. Few-shot messages go in front of the input of a first turn
 only, because the vendor keeps them in the history of the following ones. The user's message of a
 version goes out on every turn on which the app says nothing else.
+
+A count of input tokens is composed as the call is, without what has none. A conversation is made
+compact under the version's instructions; few-shot messages come in front of the next call anyway.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -19,14 +23,24 @@ from proxy.dialects.base import (
     NO_HEADERS,
     Asked,
     Composed,
+    Endpoint,
     Headers,
     JsonValue,
     Observer,
     Parameter,
 )
 from proxy.dialects.members import OwnMembers, merge_members
-from proxy.dialects.raw import Buffer, Raw, is_null, read_as, read_nested, read_object, starts_list
-from proxy.dialects.responses_answer import ResponsesDocument, ResponsesStream
+from proxy.dialects.raw import (
+    NULL,
+    Buffer,
+    Raw,
+    is_null,
+    read_as,
+    read_nested,
+    read_object,
+    starts_list,
+)
+from proxy.dialects.responses_answer import CountDocument, ResponsesDocument, ResponsesStream
 from proxy.dialects.text import Template, Values, bind, escape, template
 from proxy.dialects.tools import AppTools, extend_tools, without_stray_choice
 from proxy.errors import InvalidRequest, RequestError
@@ -38,6 +52,20 @@ PARAMETERS = (
     Parameter("max_output_tokens", "max_output_tokens"),
     Parameter("tool_choice", "tool_choice"),
     Parameter("parallel_tool_calls", "parallel_tool_calls"),
+)
+
+COUNT, COMPACT = "count", "compact"
+
+# What has tokens, and what is taken where a conversation is made compact.
+_TAKEN: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        COUNT: frozenset(
+            {"tool_choice", "parallel_tool_calls", "reasoning", "truncation", "personality"}
+        ),
+        COMPACT: frozenset(
+            {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "service_tier"}
+        ),
+    }
 )
 
 OWN = ("model", "input", "instructions", "prompt", "proxy_variables", "text")
@@ -53,8 +81,10 @@ def tool(definition: Tool) -> JsonValue:
 
 @dataclass(frozen=True, slots=True)
 class CompiledResponses:
+    """`tables` are by kind of call."""
+
     content: Content
-    table: policy.Settings
+    tables: Mapping[str, policy.Settings]
     tools: AppTools
     text: OwnMembers
     opening: bytes
@@ -65,19 +95,27 @@ class CompiledResponses:
         values = bind(self.content.variables, asked.variables)
         theirs, given = self._sort_input(asked)
         fields = without_stray_choice(self.tools, asked.fields)
-        kept = policy.walk(fields, self.table)
+        table = self.tables[asked.kind]
+        kept = policy.walk(fields, table)
         if fields is not asked.fields:
             kept.dropped.append("tool_choice")
         instructions = self._instructions(asked, values, theirs, kept)
-        tools = extend_tools(self.tools, asked.fields, kept)
-        text = merge_members(self.text, asked.fields, kept)
-        rest = (self.table.pinned, instructions, tools, text, *self._input(asked, values, given))
+        more = self._tools_and_text(asked, kept)
+        rest = (table.pinned, instructions, *more, *self._input(asked, values, given))
         return Composed(
             self.opening,
             (*rest, *kept.pieces, b"}"),
             tuple(kept.dropped),
             tuple(kept.app_fields),
         )
+
+    def _tools_and_text(self, asked: Asked, kept: policy.Kept) -> tuple[bytes, ...]:
+        if asked.kind != COMPACT:
+            tools = extend_tools(self.tools, asked.fields, kept)
+            return tools, merge_members(self.text, asked.fields, kept)
+        sent = (name for name in ("tools", "text") if not is_null(asked.fields.get(name, NULL)))
+        kept.dropped += sent
+        return ()
 
     def _sort_input(self, asked: Asked) -> tuple[Sequence[Raw | memoryview], Sequence[Buffer]]:
         """Return the system items of the input, and the pieces of what else is in it."""
@@ -96,11 +134,14 @@ class CompiledResponses:
         """Return `,"input":…`; a plain string stays one where nothing comes before it."""
         raw = asked.fields.get("input")
         continues = _continues(asked)
-        if not self.own.has_user and (continues or self.own.few_shot.is_empty):
+        plain = not self.own.has_user and (continues or self.own.few_shot.is_empty)
+        if plain or asked.kind == COMPACT:
             if raw is None:
                 return ()
             if not starts_list(raw):
                 return (b',"input":', memoryview(raw))
+        if asked.kind == COMPACT:
+            return (b',"input":[', *given, b"]")
         said = self.own.arrange(values, tuple(given), continues=continues)
         return (b',"input":[', *said, b"]")
 
@@ -135,13 +176,15 @@ def _continues(asked: Asked) -> bool:
     return any(raw is not None and not is_null(raw) for raw in named)
 
 
-class OpenAIResponses(common.OpenAI):
-    name = "openai.responses"
-    path = "/v1/responses"
+class _Endpoint(common.OpenAI):
+    """What the kinds of calls have in common."""
 
-    @property
-    def dialect(self) -> OpenAIResponses:
-        return self
+    kind = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Azure's older API has the model in the body here, unlike in its other calls.
+        self.spellings = (*self.spellings, common.PREFIX + self.path.removeprefix("/v1"))
 
     def read(
         self,
@@ -154,12 +197,26 @@ class OpenAIResponses(common.OpenAI):
         fields = read_object(body, depth=depth)
         asked = Asked(
             neutral.read_address(fields),
-            neutral.read_stream(fields),
+            not self.kind and neutral.read_stream(fields),
             fields,
             neutral.read_variables(fields),
+            kind=self.kind,
         )
         prompt = fields.get("prompt")
         return asked if prompt is None or is_null(prompt) else _with_prompt(asked, prompt)
+
+
+class OpenAIResponses(_Endpoint):
+    name = "openai.responses"
+    path = "/v1/responses"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: tuple[Endpoint, ...] = (InputTokens(self), Compact(self))
+
+    @property
+    def dialect(self) -> OpenAIResponses:
+        return self
 
     def compile(self, content: Content) -> CompiledResponses:
         values = neutral.neutral_values(content.generation)
@@ -171,9 +228,12 @@ class OpenAIResponses(common.OpenAI):
         table = policy.settings(
             content, self.name, PARAMETERS, values, (*OWN, *tools.own_fields), skipped=("text",)
         )
+        tables = {
+            kind: policy.narrowed(table, taken.__contains__) for kind, taken in _TAKEN.items()
+        }
         return CompiledResponses(
             content,
-            table,
+            {"": table, **tables},
             tools,
             text,
             b'{"model":',
@@ -187,6 +247,30 @@ class OpenAIResponses(common.OpenAI):
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         event = {"type": "error", "error": common.described(error, request_id)}
         return b"event: error\ndata: %b\n\n" % msgspec.json.encode(event)
+
+
+class InputTokens(_Endpoint):
+    path = "/v1/responses/input_tokens"
+    kind = COUNT
+
+    def __init__(self, dialect: OpenAIResponses) -> None:
+        super().__init__()
+        self.dialect = dialect
+
+    def observer(self, *, stream: bool) -> Observer:
+        return CountDocument()
+
+
+class Compact(_Endpoint):
+    path = "/v1/responses/compact"
+    kind = COMPACT
+
+    def __init__(self, dialect: OpenAIResponses) -> None:
+        super().__init__()
+        self.dialect = dialect
+
+    def observer(self, *, stream: bool) -> Observer:
+        return ResponsesDocument()
 
 
 def _format(content: Content) -> JsonValue:

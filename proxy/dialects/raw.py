@@ -31,6 +31,8 @@ _LIST = msgspec.json.Decoder(list[Raw])
 _ANY = msgspec.json.Decoder()
 _NOT_BRACKET = bytes(sorted(set(range(256)) - set(b"[]{}")))
 
+NULL = Raw(b"null")
+
 T = TypeVar("T")
 
 

@@ -36,6 +36,11 @@ class _Event(msgspec.Struct, gc=False):
     response: _Response | None = None
 
 
+class _Counted(msgspec.Struct, gc=False):
+    input_tokens: int | None = None
+
+
+_COUNTED = msgspec.json.Decoder(_Counted)
 _RESPONSE = msgspec.json.Decoder(_Response)
 _EVENT = msgspec.json.Decoder(_Event)
 
@@ -81,3 +86,12 @@ class ResponsesDocument(Document):
             return seen
         seen.ended = True
         return seen
+
+
+class CountDocument(Document):
+    def finish(self) -> Seen:
+        try:
+            tokens = _COUNTED.decode(self.whole()).input_tokens
+        except (msgspec.DecodeError, RecursionError):
+            return Seen(lost_sight=self.lost_sight)
+        return Seen(input_tokens=tokens, ended=True)

@@ -32,7 +32,7 @@ from proxy.gateway.headers import sent_request_id
 from proxy.gateway.passing import PassingExchange
 from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, answer_json
 from proxy.gateway.router import Router
-from proxy.gateway.routes import MODELS, Admitted, dialect_of, find_endpoint
+from proxy.gateway.routes import Admitted, asked_model, dialect_of, find_endpoint
 from proxy.gateway.through import family, may_pass
 from proxy.gateway.vendors import VendorRoute, Vendors
 from proxy.http.head import Head
@@ -296,10 +296,10 @@ class Gateway:
             raise StoreUnavailable()
         dialect = dialect_of(request.head)
         rows = [row for row in self._rows() if may_ask(request.admitted.grant, row["id"], PROD)]
-        name = request.head.path[len(MODELS) + 1 :].decode()
+        name = asked_model(request.head.path)
         if not name:
             return msgspec.json.encode(dialect.listed(rows))
-        address = parse_address(name.replace("%40", "@"))
+        address = parse_address(name)
         for row in rows:
             if row["id"] == address.model:
                 return msgspec.json.encode(dialect.described(row))

@@ -17,10 +17,15 @@ def outgoing(
     """Return head, pieces of the body and their size in bytes, for a request whose head was
     `asked`. Raises `RequestError` if the vendor's key cannot be had at `now`."""
     credential = route.credential.line(now) if route.credential else None
-    body, model = made.body(target), made.targets[target].model
+    body, model, calls = made.body(target), made.targets[target].model, route.calls
+    path = endpoint.upstream_path(asked.target, model)
+    if calls is None:
+        path = route.prefix + path + asked.query
+    else:
+        body, path = calls.body(body), calls.target(path, model, asked.query)
     size = sum(map(len, body))
     head = upstream_head(
-        route.prefix + endpoint.upstream_path(asked.target, model) + asked.query,
+        path,
         route.host,
         with_lists(asked.headers, made.composed.headers),
         endpoint.dialect,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -15,6 +16,9 @@ from proxy.http.head import Head
 from proxy.routing.address import Grant
 
 MODELS = b"/v1/models"
+
+# As apps of Groq and Azure spell it.
+_MODELS = (MODELS, b"/openai/v1/models", b"/openai/models")
 
 # Where a path of an endpoint has the model (`Endpoint.path`).
 NAME = "NAME"
@@ -38,11 +42,13 @@ class Table:
 
     def __init__(self, dialects: Iterable[Dialect]) -> None:
         every = [one for dialect in dialects for one in (dialect, *dialect.others)]
-        self._by_path = {one.path.encode(): one for one in every if NAME not in one.path}
+        fixed = {one.path.encode(): one for one in every if NAME not in one.path}
+        spelled = {path.encode(): one for one in every for path in one.spellings}
+        self._by_path = {**spelled, **fixed}
         self._named = tuple(one for one in every if NAME in one.path)
         marked = (one.dialect for one in every if one.dialect.mark)
         self._marks = {dialect.mark: dialect for dialect in marked}
-        paths = {path: one.dialect for path, one in self._by_path.items()}
+        paths = {path: one.dialect for path, one in fixed.items()}
         self._hints = {
             **{b"/v1" + path: TWICE for path, dialect in paths.items() if dialect.mark},
             **{path.removeprefix(b"/v1"): MISSING for path, d in paths.items() if not d.mark},
@@ -99,4 +105,17 @@ def allowed(head: Head) -> bytes:
 
 
 def _is_models(path: bytes) -> bool:
-    return path == MODELS or path.startswith(MODELS + b"/")
+    return asked_model(path) is not None
+
+
+def asked_model(path: bytes) -> str | None:
+    """Return which model of the list `path` asks for, empty: for all; None if it is no such path.
+
+    Names are unquoted, since SDKs quote what an address may hold.
+    """
+    for models in _MODELS:
+        if path == models:
+            return ""
+        if path.startswith(models + b"/"):
+            return unquote(path[len(models) + 1 :].decode("latin-1"))
+    return None

@@ -18,6 +18,7 @@ import msgspec
 
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import UpstreamAuth
+from proxy.gateway.calls import list_url
 from proxy.gateway.credential import Credential, credential_of
 from proxy.settings import Vendor
 
@@ -89,10 +90,10 @@ class VendorLists:
 
     async def models(self, name: str, limit_s: float = DEADLINE_S) -> VendorModels | None:
         """Return what the vendor `name` says within `limit_s`, or said a moment ago to the same
-        key; None: apps bring their own keys, so there is none to ask with. Never raises for what
-        the vendor, the network or a file does."""
+        key; None: apps bring their own keys, so there is none to ask with, or it has no list. Never
+        raises for what the vendor, the network or a file does."""
         credential = self._credentials[name]
-        if credential is None:
+        if credential is None or list_url(self._vendors[name], LIST_PATH) is None:
             return None
         if not usable(credential, self._clock()):
             return VendorModels(
@@ -160,11 +161,13 @@ async def _fetch(vendor: Vendor, credential: Credential) -> tuple[int, bytes]:
 
     name, _, value = credential.line(0.0).decode().strip().partition(": ")
     added = _added_headers(vendor)
+    url = list_url(vendor, LIST_PATH, LIST_QUERY if added else "")
+    assert url is not None  # `models` asks only who has a list
     # No redirects: the key would follow them to wherever they point.
     async with (
         aiohttp.ClientSession() as session,
         session.get(
-            vendor.base_url + LIST_PATH + (LIST_QUERY if added else ""),
+            url,
             headers={**added, name: value},
             allow_redirects=False,
             ssl=await _tls(vendor),

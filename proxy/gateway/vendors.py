@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from proxy.errors import UpstreamUnreachable, WrongDialect
+from proxy.gateway.calls import Calls, calls_of
 from proxy.gateway.credential import Credential, auth_of, credential_of
 from proxy.http.deadlines import Deadlines
 from proxy.http.outbox import Outbox
@@ -19,7 +20,8 @@ from proxy.settings import Settings, Vendor
 
 @dataclass(frozen=True, slots=True)
 class VendorRoute:
-    """`prefix` is the path of the base URL, `host` the value of the host header."""
+    """`prefix` is the path of the base URL, `host` the value of the host header. `calls` says how
+    calls differ from those that the dialects make; None: not at all."""
 
     name: str
     prefix: bytes
@@ -27,6 +29,7 @@ class VendorRoute:
     pool: Pool = field(repr=False)
     credential: Credential | None = field(repr=False)
     dialects: tuple[str, ...] = ()
+    calls: Calls | None = None
 
 
 class Vendors:
@@ -80,7 +83,13 @@ def open_vendors(
         url = urlsplit(vendor.base_url)
         credential = credential_of(vendor, env)
         routes[name] = VendorRoute(
-            name, url.path.encode(), url.netloc.encode(), pool, credential, vendor.dialects
+            name,
+            url.path.encode(),
+            url.netloc.encode(),
+            pool,
+            credential,
+            vendor.dialects,
+            calls_of(vendor),
         )
     return Vendors(routes)
 
@@ -107,6 +116,10 @@ def fingerprint(settings: Settings) -> str:
     Keys are not part of it; where they come from is not either.
     """
     rows = sorted(
-        (name, v.base_url, sorted(v.dialects), auth_of(v)) for name, v in settings.vendors.items()
+        (
+            *(name, v.base_url, sorted(v.dialects), auth_of(v)),
+            *(v.path, sorted(v.query.items()), sorted(v.rename.items())),
+        )
+        for name, v in settings.vendors.items()
     )
     return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]

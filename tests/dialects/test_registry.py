@@ -53,7 +53,9 @@ in_every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda on
 
 
 def test_no_two_endpoints_share_a_path():
-    assert len({endpoint.path for endpoint in ENDPOINTS}) == len(ENDPOINTS)
+    paths = [path for one in ENDPOINTS for path in (one.path, *one.spellings)]
+
+    assert len(set(paths)) == len(paths)
 
 
 @in_every_endpoint
@@ -63,7 +65,9 @@ def test_every_endpoint_belongs_to_a_dialect_and_serves_its_path(endpoint):
     assert DIALECTS[endpoint.dialect.name] is endpoint.dialect
     assert endpoint.serves(path)
     assert not endpoint.serves(path + b"/")
-    assert endpoint.upstream_path(path + b"?a=b", "some-model") == path
+    # What Azure's apps call goes where the dialect's other apps' calls go.
+    at_vendor = endpoint.dialect.path.encode() if b"/deployments/" in path else path
+    assert endpoint.upstream_path(path + b"?a=b", "some-model") == at_vendor
 
 
 def test_settings_know_every_dialect():

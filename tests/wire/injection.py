@@ -89,12 +89,24 @@ def full(path: str, body: str) -> Expected:
     expected["temperature"] = Injected(TEMPERATURE)
     expected["max_completion_tokens" if chat else "max_output_tokens"] = Injected(LIMIT)
     expected["tools"] = Injected([_chat_tool() if chat else _flat_tool()])
+    if path.startswith("/v1/responses/"):
+        return _beside(path, sent, expected)
     if "previous_response_id" in sent or "conversation" in sent:
         # The vendor has the few-shot messages in its history already.
         return expected | {"instructions": Injected(SYSTEM)}
     shots = [Injected({"role": role, "content": text}) for role, text in SHOTS]
     _, others = _sorted(sent.get(_list_name(path)))
     return expected | _system(path, SYSTEM, [*shots, *others])
+
+
+def _beside(path: str, sent: dict[str, str], call: Expected) -> Expected:
+    """Return what goes out with a call beside the one that answers."""
+    kept = {n: v for n, v in call.items() if n not in ("temperature", "max_output_tokens")}
+    if path.endswith("/compact"):
+        return {n: v for n, v in kept.items() if n != "tools"} | {"instructions": Injected(SYSTEM)}
+    _, others = _sorted(sent["input"])
+    shots = [Injected({"role": role, "content": text}) for role, text in SHOTS]
+    return kept | _system(path, SYSTEM, [*shots, *others])
 
 
 def differences(expected: Expected, body: str) -> list[str]:

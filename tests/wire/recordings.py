@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from tests.vendor_script import LAST_CHUNK, Cut, Say, Step, chunk, head
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+_IN_FRONT = re.compile(r"/openai/(v1/|deployments/(?P<name>[^/]+)/)?")
 
 # A stream that was recorded whole is cut so that characters and lines are torn.
 TORN_BYTES = 5
@@ -53,9 +56,16 @@ class Recording:
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     @property
+    def call(self) -> str:
+        """Its path, as the dialect has it: without what Azure and Groq put in front."""
+        return _IN_FRONT.sub("/v1/", self.path)
+
+    @property
     def model(self) -> str | None:
-        """What the app calls the model; the last one where it says so twice."""
-        return self.json.get("model")
+        """What the app calls the model; the last one where it says so twice, and the path's where
+        that has one."""
+        found = _IN_FRONT.match(self.path)
+        return (found and found["name"]) or self.json.get("model")
 
     def request(self) -> bytes:
         """Return the request's bytes as the SDK sent them, framed as it framed them."""

@@ -42,6 +42,7 @@ NOT_KEPT = {"strict-transport-security", "alt-svc", "set-cookie", "server", "via
 
 # What the recorded apps call the model.
 ALIASES = ("recommender", "o3-recommender", "gpt-5-recommender", "recommender-embed")
+DEPLOYMENTS = ("rec-dep", "rec-embed", "nope")
 
 # The recorded stored prompt, the model that replaces it, and the version that was asked for.
 PROMPT = "pmpt_68f0000000000000000000000000000000000000000000"
@@ -126,7 +127,7 @@ async def staged(kind: str, directory: Path) -> AsyncIterator[Stage]:
     async with ScriptedVendor() as vendor:
         vendors = {name: {"base_url": vendor.url, **entry} for name, entry in VENDORS.items()}
         overrides = {"models": {"prompts": {PROMPT: PROMPT_MODEL}}, "vendors": vendors}
-        models = dict.fromkeys((*ALIASES, PROMPT_MODEL), files)
+        models = dict.fromkeys((*ALIASES, *DEPLOYMENTS, PROMPT_MODEL), files)
         async with running_proxy(directory, vendor.url, models, overrides) as proxy:
             with_variable = {"version.toml": files["version.toml"] + PROMPT_VARIABLE}
             await proxy.register(PROMPT_MODEL, {**files, **with_variable})
@@ -161,7 +162,7 @@ async def test_vendor_is_sent_what_the_app_sent_but_for_what_is_injected(stage):
 
     wrong = {}
     for one in replayed:
-        expected = rules(one.found.path, one.found.body.decode())
+        expected = rules(one.found.call, one.found.body.decode())
         wrong[one.found.name] = differences(expected, one.received.body.decode())
     assert {name: what for name, what in wrong.items() if what} == {}
 
@@ -182,7 +183,7 @@ async def test_vendor_is_called_under_its_own_path_with_its_own_key(stage):
         )
         for one in replayed
     } == {
-        one.found.name: (["POST", one.found.path], [*keys[one.found.family], host])
+        one.found.name: (["POST", one.found.call], [*keys[one.found.family], host])
         for one in replayed
     }
 
