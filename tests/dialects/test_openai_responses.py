@@ -13,7 +13,7 @@ from proxy.errors import (
     UnknownVariable,
     UpstreamTimeout,
 )
-from tests.dialects.composing import RESPONSES, compose, read, says, version
+from tests.dialects.composing import RESPONSES, VENDOR_MODEL, compose, read, says, version
 from tests.wire.spelled import elements
 
 USER = '{ "role":"user","content":"hi\\u0021","n":1.0e0 }'
@@ -280,3 +280,77 @@ def test_error_event_is_seen_as_one():
     observer.feed(RESPONSES.error_event(UpstreamTimeout(), "req_1"))
 
     assert observer.finish() == Seen(ended=True, failed=True)
+
+
+# --- calls beside the one that answers
+
+COUNT, COMPACT = RESPONSES.others
+BUSY = {
+    "system": "Ours.",
+    "messages": [{"role": "user", "content": "Q"}],
+    "tools": [{"name": "search"}],
+    "generation": {
+        "temperature": 0.5,
+        "max_output_tokens": 300,
+        "tool_choice": "auto",
+        "response_format": {"type": "json_object"},
+        "extra": {
+            RESPONSES.name: {
+                "reasoning": {"effort": "low"},
+                "prompt_cache_key": "k",
+                "include": ["x"],
+                "text": {"verbosity": "low"},
+            }
+        },
+    },
+}
+
+
+def test_tokens_are_counted_of_what_the_call_would_send_and_of_nothing_else():
+    whole = compose(RESPONSES, version(**BUSY), says(RESPONSES)).spelled
+
+    counted = compose(COUNT, version(**BUSY), says(RESPONSES, temperature=1)).spelled
+
+    without = ("temperature", "max_output_tokens", "prompt_cache_key", "include")
+    assert counted == {name: value for name, value in whole.items() if name not in without}
+
+
+def test_a_conversation_is_made_compact_under_the_versions_instructions():
+    sent = {"instructions": "Theirs.", "tools": [], "text": {"format": {"type": "text"}}}
+
+    received = compose(COMPACT, version(**BUSY), says(RESPONSES) | sent)
+
+    assert received.fields == {
+        "model": VENDOR_MODEL,
+        "instructions": "Ours.",
+        "prompt_cache_key": "k",
+        "input": "hi",
+    }
+    assert received.dropped == ("instructions", "tools", "text")
+
+
+@pytest.mark.parametrize("endpoint", [COUNT, COMPACT], ids=lambda one: one.path)
+def test_calls_beside_it_are_no_streams_and_resolve_prompts(endpoint):
+    body = {"input": "hi", "stream": True, "prompt": {"id": "recommender", "version": "2"}}
+
+    asked = read(endpoint, body)
+
+    assert (asked.stream, asked.prompt_id, asked.prompt_version) == (False, "recommender", "2")
+
+
+@pytest.mark.parametrize("more", [{"previous_response_id": "resp_1"}, {"conversation": "conv_1"}])
+@pytest.mark.parametrize("said", [{}, {"input": "and?"}, {"input": None}], ids=str)
+def test_instructions_go_out_on_every_turn_even_where_nothing_new_is_said(more, said):
+    received = compose(RESPONSES, version(**BUSY), {"model": "recommender", **more, **said})
+
+    assert received.fields["instructions"] == "Ours."
+    assert received.fields["tools"][0]["name"] == "search"
+    assert {name: received.fields.get(name) for name in said} == said
+    assert {name: received.fields[name] for name in more} == more
+
+
+def test_background_is_the_apps_to_choose():
+    received = compose(RESPONSES, version(), says(RESPONSES, background=True))
+
+    assert received.fields["background"] is True
+    assert received.app_fields == ("background",)

@@ -8,7 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.dialects.base import Seen
-from proxy.dialects.responses_answer import FINAL, ResponsesDocument, ResponsesStream
+from proxy.dialects.responses_answer import (
+    FINAL,
+    CountDocument,
+    ResponsesDocument,
+    ResponsesStream,
+)
 from proxy.dialects.sse import MAX_EVENT_BYTES
 
 USAGE = {
@@ -157,3 +162,21 @@ def test_a_document_tells_everything_however_it_is_cut(cuts):
 )
 def test_what_a_document_tells(text, expected):
     assert seen(text.encode(), watcher=ResponsesDocument) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "ended"),
+    [
+        (b'{"object":"response.input_tokens","input_tokens":61}', 61, True),
+        (b'{"error":{"message":"no"}}', None, True),
+        (b'{"input_tokens":6', None, False),
+    ],
+)
+def test_a_count_of_tokens_is_seen(text, tokens, ended):
+    observer = CountDocument()
+    for byte in text:
+        observer.feed(bytes([byte]))
+
+    seen = observer.finish()
+
+    assert (seen.input_tokens, seen.ended) == (tokens, ended)

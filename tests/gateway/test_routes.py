@@ -6,9 +6,10 @@ from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import Asked, FixedPath, WithoutModel
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.errors import MethodNotAllowed, NotFound
-from proxy.gateway.routes import Table
+from proxy.gateway.routes import Table, asked_model
 from proxy.http.head import Head
 
+DEPLOYMENT = "/openai/deployments/NAME/chat/completions"
 CHAT, MESSAGES = OpenAIChat(), AnthropicMessages()
 
 
@@ -31,7 +32,9 @@ class Generate(FixedPath):
 
 
 class Generator(OpenAIChat):
-    others = (Generate(),)
+    def __init__(self):
+        super().__init__()
+        self.others = (*self.others, Generate())
 
 
 TABLE = Table([Generator(), MESSAGES])
@@ -50,13 +53,22 @@ def head(path, method=b"POST", **fields):
         (b"/v1/messages/count_tokens", "/v1/messages/count_tokens"),
         (b"/v1beta/models/recommender:generate", Generate.path),
         (b"/v1beta/models/team/recommender%40v7:stream?alt=sse", Generate.path),
+        (b"/openai/v1/chat/completions", "/v1/chat/completions"),
+        (b"/openai/deployments/a%2Fb/chat/completions?api-version=1", DEPLOYMENT),
     ],
 )
 def test_an_endpoint_is_found_by_its_path(path, found):
     assert TABLE.find(head(path)).path == found
 
 
-@pytest.mark.parametrize("path", [b"/v1beta/models/x:other", b"/v1/messages/batches", b"/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(b"/v1beta/models/x:other", b"/v1/messages/batches", b"/", b"/openai/v1/messages"),
+        *(b"/openai/deployments//chat/completions", b"/openai/deployments/a/b/chat/completions"),
+        *(b"/openai/deployments/chat/completions", b"/openai/deployments/a/chat/completions/"),
+    ],
+)
 def test_other_paths_are_nobodys(path):
     with pytest.raises(NotFound):
         TABLE.find(head(path))
@@ -96,3 +108,18 @@ def test_a_body_may_go_without_a_model():
 )
 def test_answers_of_ours_have_the_shape_that_the_app_reads(sent, dialect):
     assert TABLE.dialect(sent).name == dialect.name
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *((path, "") for path in (b"/v1/models", b"/openai/v1/models", b"/openai/models")),
+        (b"/v1/models/recommender%40v7", "recommender@v7"),
+        (b"/openai/models/team%2Frec:prod%20v1", "team/rec:prod v1"),
+        (b"/v1/models/", ""),
+        (b"/v1/modelsx", None),
+        (b"/v1/models\xff", None),
+    ],
+)
+def test_models_are_asked_for_under_the_paths_that_sdks_have(path, name):
+    assert asked_model(path) == name
