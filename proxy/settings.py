@@ -112,6 +112,7 @@ Address = Annotated[str, AfterValidator(_address)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 CallPath = Annotated[str, AfterValidator(_call_path)]
 Rename = Annotated[dict[str, str], AfterValidator(_rename)]
+VendorModelId = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,256}\z")]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 # As long as the store remembers what labels held.
 KeptSeconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
@@ -157,6 +158,10 @@ class Models(_Section):
     dir: Path = Field(Path("models"), description="Sources, relative to the configuration file.")
     unmanaged: Literal["reject", "passthrough"] = Field(
         "reject", description="What happens to models and paths that are not ours."
+    )
+    observe: dict[VendorModelId, Name] = Field(
+        default_factory=dict,
+        description="By what apps call it: the model that is only compared, and not injected.",
     )
     keep_s: KeptSeconds = Field(
         1800, description="How long conversations may stay on a version after a pin; 0: not at all."

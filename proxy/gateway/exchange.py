@@ -19,6 +19,7 @@ from proxy.gateway.outgoing import outgoing
 from proxy.gateway.plan import Plan, passthrough, plan
 from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, request_id_line
 from proxy.gateway.vendor_answer import note, outcome, problem
+from proxy.gateway.vendors import VendorRoute
 from proxy.http.answer import status_line
 from proxy.http.listener import Request
 from proxy.http.server import ServerConnection
@@ -98,6 +99,10 @@ class ManagedExchange:
             self._answer_error(error)
 
     def _choose(self, asked: Asked) -> None:
+        unmanaged = self._gateway.unmanaged
+        if unmanaged.observes and (route := unmanaged.observed(asked, self._request, self._line)):
+            self._forward(asked, route)
+            return
         held = self._gateway.quick(asked, self._request.admitted.grant)
         if held is not None:
             self._line.model, self._line.label = held.pin.model, held.pin.label
@@ -125,9 +130,11 @@ class ManagedExchange:
 
     def _pass_through(self, asked: Asked) -> None:
         """Forward what is not ours, where the operator allows that; raises `UnknownModel` else."""
-        route = self._gateway.vendors.speaking(self._dialect.name)
-        if route is None or not self._gateway.passes_for(self._request.admitted.grant):
-            raise UnknownModel()
+        grant = self._request.admitted.grant
+        self._forward(asked, self._gateway.unmanaged.forwarded(self._dialect, grant))
+
+    def _forward(self, asked: Asked, route: VendorRoute) -> None:
+        """Send a request on as it is. Raises `UnknownModel` for what can be no vendor's model."""
         self._line.unmanaged = True
         self._start(passthrough(asked, route.name, self._request.body))
 

@@ -33,8 +33,8 @@ from proxy.gateway.passing import PassingExchange
 from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, answer_json
 from proxy.gateway.router import Router
 from proxy.gateway.routes import Admitted, asked_model, dialect_of, find_endpoint
-from proxy.gateway.through import family, may_pass
-from proxy.gateway.vendors import VendorRoute, Vendors
+from proxy.gateway.unmanaged import Unmanaged
+from proxy.gateway.vendors import Vendors
 from proxy.http.head import Head
 from proxy.http.listener import Exchange, Request
 from proxy.http.server import ServerConnection
@@ -80,7 +80,7 @@ class Gateway:
         self.draining = False
         self.waits = waits_of(settings.timeouts)
         self.depth = settings.limits.depth
-        self._passes = settings.models.unmanaged == "passthrough"
+        self.unmanaged = Unmanaged(settings.models, vendors, lambda: follower.snapshot)
         self._keep, self._keep_s = settings.models.keep, settings.models.keep_s
         self._most_in_flight = settings.limits.in_flight
         self._access = access
@@ -101,21 +101,10 @@ class Gateway:
         try:
             return Admitted(grant, find_endpoint(head))
         except (NotFound, MethodNotAllowed):
-            through = self._through(head, grant)
+            through = self.unmanaged.through(head, grant)
             if through is None:
                 raise
             return Admitted(grant, None, through)
-
-    def _through(self, head: Head, grant: Grant) -> VendorRoute | None:
-        """Return where a call that the proxy does not serve is passed on to, if it is."""
-        if not self.passes_for(grant) or not may_pass(head):
-            return None
-        return self.vendors.of_family(family(head))
-
-    def passes_for(self, grant: Grant) -> bool:
-        """Say whether what is not managed is passed through for this app: not for one that was
-        granted certain models."""
-        return self._passes and not grant.models
 
     def begin(self, connection: ServerConnection, request: Request) -> Exchange | None:
         exchange: ManagedExchange | PassingExchange

@@ -56,6 +56,9 @@ class RequestLine(msgspec.Struct, gc=False):
     app_fields: tuple[str, ...] = ()
     unmanaged: bool = False
     call: str | None = None
+    observed: str | None = None
+    would_change: tuple[str, ...] = ()
+    would_fail: str | None = None
     error: str | None = None
 
 

@@ -54,6 +54,9 @@ FIELDS = {
     "app_fields": TEXTS,
     "unmanaged": FLAG,
     "call": TEXT + NONE,
+    "observed": TEXT + NONE,
+    "would_change": TEXTS,
+    "would_fail": TEXT + NONE,
     "error": TEXT + NONE,
 }
 
