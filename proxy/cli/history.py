@@ -80,12 +80,18 @@ def _row(event: Event) -> tuple[Cell, ...]:
     return (
         when(event.at),
         event.label,
-        short(event.previous, event.model),
-        strong(short(event.version, event.model)),
+        *_moved(event),
         _how(event),
         event.by,
         event.reason,
     )
+
+
+def _moved(event: Event) -> tuple[Cell, Cell]:
+    """Return from where to where; nothing for an event that is about no version."""
+    if not (event.previous or event.version):
+        return "", ""
+    return short(event.previous, event.model), strong(short(event.version, event.model))
 
 
 def _how(event: Event) -> Cell:

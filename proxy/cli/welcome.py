@@ -82,6 +82,9 @@ def _try(one: Prepared, welcome: Welcome, data: str) -> Iterator[Block]:
         f"then change {welcome.settings.models.dir / model / 'system.md'} and, elsewhere,{where}"
     )
     yield line(f"  proxyctl register {model}")
+    if one.gated:
+        simulate = " --simulate" if one.content.model.vendor in welcome.played else ""
+        yield line(f"  proxyctl eval {model} v{one.newest + 1}{simulate}")
     yield line(f"  proxyctl pin {model} v{one.newest + 1}")
     yield line(f"  proxyctl rollback {model}")
 

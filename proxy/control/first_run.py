@@ -22,12 +22,14 @@ from proxy.versions.record import PROD
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """One model: the version that its files are, and the id that prod holds (it may be another:
-    what somebody pinned or rolled back to stays). `newest` is the highest number there is."""
+    what somebody pinned or rolled back to stays). `newest` is the highest number there is, `gated`
+    says that the next version has to pass a gate."""
 
     registered: RegisterReport
     content: Content
     held: str
     newest: int
+    gated: bool
 
     @property
     def up_to_date(self) -> bool:
@@ -49,7 +51,8 @@ async def prepare(store: Store, settings: Settings, act: Act) -> list[Prepared]:
         held = await _held(store, report, own)
         await follow_files(store, source, own)
         newest = (await store.versions(source.model))[-1].number
-        prepared.append(Prepared(report, source.content, held, newest))
+        gated = (await store.guards(source.model)).gate is not None
+        prepared.append(Prepared(report, source.content, held, newest, gated))
     return prepared
 
 

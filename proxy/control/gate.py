@@ -127,7 +127,7 @@ async def approve(store: Store, info: VersionInfo, act: Act) -> Verdict | None:
     if isinstance(judged, Refused):
         raise GateRefused(
             f"{info.id} does not pass the gate: {'; '.join(map(str, judged.reasons))}",
-            hint=_hint(info.model, judged),
+            hint=_hint(info, judged),
         )
     verdict = Verdict(
         info.model, info.digest, gate.suite, gate.key, baseline, judged.pointer, by=act.by
@@ -159,13 +159,15 @@ async def latest(store: Store, model: str, digest: str, suite: str) -> Result | 
     return next((one for one in found if one.suite == suite), None)
 
 
-def _hint(model: str, refused: Refused) -> str:
+def _hint(info: VersionInfo, refused: Refused) -> str:
     codes = {reason.code for reason in refused.reasons}
+    evaluate = f"proxyctl eval {info.model} v{info.number}"
     if SIMULATED in codes:
-        return f"proxyctl eval {model} with the vendor's key; docs/evals.md says what counts"
+        return f"{evaluate} with the vendor's key; docs/evals.md says what counts"
     if codes <= {NO_RESULT, NO_BASELINE}:
-        return f"proxyctl eval {model}, then pin it again"
-    return f"proxyctl compare {model}; --force with a reason pins it all the same"
+        return f"{evaluate}, then pin it again"
+    against = f"proxyctl compare {info.model} {PROD} v{info.number}"
+    return f"{against} shows the cases; --force with a reason pins it all the same"
 
 
 def unratified(guards: Guards, label: str) -> list[str]:
