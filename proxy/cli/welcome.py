@@ -10,6 +10,7 @@ from typing import Any
 
 from proxy.cli.page import Block, Line, dim, good, line, short, strong, warning
 from proxy.control.first_run import Prepared
+from proxy.dialects.base import path_for
 from proxy.dialects.registry import DIALECTS
 from proxy.dialects.samples import sample_fields, sample_values
 from proxy.settings import Settings
@@ -97,7 +98,7 @@ def _curl(one: Prepared, welcome: Welcome, data: str) -> Iterator[str]:
         body["proxy_variables"] = values
     if not one.content.user:
         body |= sample_fields(dialect.name, SAYS)
-    yield f"curl -si http://{data}{dialect.path} \\"
+    yield f"curl -si http://{data}{path_for(dialect, one.registered.info.model)} \\"
     yield "  -H 'content-type: application/json' \\"
     if welcome.settings.apps:
         yield "  -H 'authorization: Bearer TOKEN-OF-AN-APP' \\"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from proxy.control.eval_dialects import SPOKEN
+from proxy.dialects.base import path_for
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import EvalFailed
@@ -128,7 +129,7 @@ async def _once(
         async with (
             asyncio.timeout(timeout_s),
             session.post(
-                place.url + DIALECTS[place.dialect].path,
+                place.url + path_for(DIALECTS[place.dialect], place.model),
                 data=body,
                 headers=_headers(place),
                 allow_redirects=False,

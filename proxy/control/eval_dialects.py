@@ -8,11 +8,14 @@ from types import MappingProxyType
 from typing import Any
 
 from proxy.dialects.anthropic_messages import AnthropicMessages
+from proxy.dialects.gemini_generate import GeminiGenerate
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_responses import OpenAIResponses
 from proxy.dialects.registry import DIALECTS
+from proxy.dialects.samples import gemini_fields
 from proxy.errors import InvalidArgument, RequestError
 from proxy.evals.answer import Answer, read_chat, read_responses
+from proxy.evals.answer_gemini import read_gemini
 from proxy.evals.answer_messages import read_messages
 from proxy.evals.suite import Case
 from proxy.versions.content import Content
@@ -43,6 +46,7 @@ SPOKEN: Mapping[str, Spoken] = MappingProxyType(
         OpenAIChat.name: Spoken(lambda case: {"messages": _listed(case)}, read_chat),
         OpenAIResponses.name: Spoken(lambda case: {"input": _listed(case)}, read_responses),
         AnthropicMessages.name: Spoken(_messages, read_messages),
+        GeminiGenerate.name: Spoken(lambda case: gemini_fields(case.messages), read_gemini),
     }
 )
 """The dialects in which an eval asks, in the order in which they are tried."""

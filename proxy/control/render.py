@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.control.eval_subject import Subject, subject
-from proxy.dialects.base import Dialect
+from proxy.dialects.base import Dialect, path_for
 from proxy.dialects.registry import DIALECTS
 from proxy.dialects.samples import sample
 from proxy.errors import InvalidArgument, RequestError
@@ -80,12 +80,13 @@ def _render(
     model, content = found.model, found.content
     values = {name: _value(content, name, given) for name, given in variables.items()}
     says = text if text is not None or content.user else SAMPLE_TEXT
+    path = dialect.upstream_path(path_for(dialect, model).encode(), content.model.id).decode()
     try:
         composed = dialect.compile(content).compose(sample(dialect, model, says, values))
     except RequestError as error:
-        return Rendered(dialect.name, dialect.path, None, error)
+        return Rendered(dialect.name, path, None, error)
     body = b"".join(composed.body(json.dumps(content.model.id).encode()))
-    return Rendered(dialect.name, dialect.path, json.loads(body))
+    return Rendered(dialect.name, path, json.loads(body))
 
 
 def _value(content: Content, name: str, given: Given) -> Value:

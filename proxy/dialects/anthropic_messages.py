@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -171,6 +172,8 @@ class AnthropicMessages(_Endpoint):
     path = "/v1/messages"
     auth: Auth = "x-api-key"
     mark = common.API
+    prefixes: tuple[bytes, ...] = ()
+    query_keys: Mapping[bytes, bytes] = MappingProxyType({})
     # Not all that begins like this: which workspace pays is whose key it is.
     forwarded_prefixes = (
         *(common.API, common.BETA, b"anthropic-user-profile-id", b"anthropic-dangerous-"),
@@ -210,6 +213,9 @@ class AnthropicMessages(_Endpoint):
 
     def observer(self, *, stream: bool) -> Observer:
         return MessagesStream() if stream else MessagesDocument()
+
+    def models_path(self, prefix: str) -> str:
+        return "/v1/models"
 
     def listed(self, rows: Rows) -> JsonValue:
         return common.listed(rows)

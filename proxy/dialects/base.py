@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -141,8 +142,9 @@ class Endpoint(Protocol):
         """Say what a request asks for. `target` is its path and query, as they were sent. Raises
         `InvalidJson` or `InvalidRequest`."""
 
-    def upstream_path(self, target: bytes, vendor_model: str) -> bytes:
-        """Return the path at the vendor, for a request to `target`."""
+    def upstream_path(self, target: bytes, vendor_model: str, prefix: bytes = b"") -> bytes:
+        """Return the path at a vendor whose base URL has the path `prefix`, for a request to
+        `target`."""
 
     def observer(self, *, stream: bool) -> Observer:
         """Return a new observer for one answer, a stream or a document."""
@@ -164,6 +166,19 @@ class Dialect(Endpoint, Protocol):
     def mark(self) -> bytes:
         """The header that apps of this dialect send with every call, and others do not; empty if
         there is none. It tells in whose shape to answer where the path does not."""
+
+    @property
+    def prefixes(self) -> tuple[bytes, ...]:
+        """How paths begin that are of this dialect's API only, versions of it as a rule; under each
+        is its list of models too."""
+
+    @property
+    def query_keys(self) -> Mapping[bytes, bytes]:
+        """Parameters of a query that hold a key, and the header that it belongs into: in the query
+        it goes no further."""
+
+    def models_path(self, prefix: str) -> str:
+        """Return where a vendor lists its models, behind `prefix`, the path of its base URL."""
 
     @property
     def forwarded_prefixes(self) -> tuple[bytes, ...]:
@@ -192,6 +207,15 @@ class Dialect(Endpoint, Protocol):
         """The in-band event that reports a stream broken by the vendor; empty if there is none."""
 
 
+NAME = "NAME"
+"""Where a path of an endpoint has the model (`Endpoint.path`)."""
+
+
+def path_for(endpoint: Endpoint, model: str) -> str:
+    """Return the path of a call of `endpoint` that asks for `model`."""
+    return endpoint.path.replace(NAME, quote(model, safe="@"))
+
+
 class FixedPath:
     """An endpoint that has the model in the body, under a path that never changes."""
 
@@ -204,8 +228,8 @@ class FixedPath:
     def serves(self, path: bytes) -> bool:
         return path == self._path
 
-    def upstream_path(self, target: bytes, vendor_model: str) -> bytes:
-        return self._path
+    def upstream_path(self, target: bytes, vendor_model: str, prefix: bytes = b"") -> bytes:
+        return prefix + self._path
 
 
 @dataclass(frozen=True, slots=True)

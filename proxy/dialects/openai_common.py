@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -87,11 +88,16 @@ class OpenAI(FixedPath):
 
     auth: Auth = "bearer"
     mark = b""
+    prefixes: tuple[bytes, ...] = ()
+    query_keys: Mapping[bytes, bytes] = MappingProxyType({})
     forwarded_prefixes = (b"openai-beta", b"x-stainless-")
     added_headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def advice(self, content: Content) -> Iterator[str]:
         yield from ()
+
+    def models_path(self, prefix: str) -> str:
+        return "/v1/models"
 
     def listed(self, rows: Rows) -> JsonValue:
         return {"object": "list", "data": [self.described(row) for row in rows]}

@@ -50,8 +50,8 @@ class Deployment:
             raise InvalidRequest("model is too long")
         return msgspec.structs.replace(asked, address=address)
 
-    def upstream_path(self, target: bytes, vendor_model: str) -> bytes:
-        return self.dialect.upstream_path(target, vendor_model)
+    def upstream_path(self, target: bytes, vendor_model: str, prefix: bytes = b"") -> bytes:
+        return prefix + self.dialect.upstream_path(target, vendor_model)
 
     def observer(self, *, stream: bool) -> Observer:
         return self.dialect.observer(stream=stream)

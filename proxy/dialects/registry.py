@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import Dialect
+from proxy.dialects.gemini_generate import GeminiGenerate
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_completions import OpenAICompletions
 from proxy.dialects.openai_embeddings import OpenAIEmbeddings
@@ -23,6 +24,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             OpenAIEmbeddings(),
             OpenAICompletions(),
             AnthropicMessages(),
+            GeminiGenerate(),
         )
     }
 )

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.dialects.anthropic_messages import AnthropicMessages
-from proxy.dialects.base import Asked, Dialect
+from proxy.dialects.base import Asked, Dialect, path_for
+from proxy.dialects.gemini_generate import GeminiGenerate
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_completions import OpenAICompletions
 from proxy.dialects.openai_embeddings import OpenAIEmbeddings
@@ -45,6 +46,7 @@ def conversation(
         OpenAIEmbeddings.name: {"input": texts},
         OpenAICompletions.name: {"prompt": "\n\n".join(texts)},
         AnthropicMessages.name: {"messages": messages},
+        GeminiGenerate.name: gemini_fields(said),
     }
     return _asked(dialect, model, fields[dialect.name] if said else {}, variables)
 
@@ -55,7 +57,19 @@ def _asked(
     body = {"model": model, **fields}
     if variables:
         body["proxy_variables"] = dict(variables)
-    return dialect.read(json.dumps(body).encode(), depth=DEPTH)
+    target = path_for(dialect, model).encode()
+    return dialect.read(json.dumps(body).encode(), depth=DEPTH, target=target)
+
+
+def gemini_fields(said: Sequence[Said]) -> dict[str, Any]:
+    """Return messages as Gemini's API has them: what the system says stands beside them."""
+    system = [{"text": text} for role, text in said if role == "system"]
+    others = [
+        {"role": "model" if role == "assistant" else role, "parts": [{"text": text}]}
+        for role, text in said
+        if role != "system"
+    ]
+    return {**({"systemInstruction": {"parts": system}} if system else {}), "contents": others}
 
 
 def sample_fields(dialect: str, text: str) -> dict[str, Any]:
@@ -66,6 +80,7 @@ def sample_fields(dialect: str, text: str) -> dict[str, Any]:
         OpenAIEmbeddings.name: {"input": text},
         OpenAICompletions.name: {"prompt": text},
         AnthropicMessages.name: {"messages": [{"role": "user", "content": text}]},
+        GeminiGenerate.name: gemini_fields([("user", text)]),
     }
     return fields[dialect]
 

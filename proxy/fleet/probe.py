@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from proxy.dialects.base import NAME, path_for
 from proxy.dialects.registry import DIALECTS
 from proxy.dialects.samples import conversation, sample_values, sayable
 from proxy.errors import RequestError
@@ -25,13 +26,18 @@ def probed(served: Served, probe: Probe, spoken: Iterable[str]) -> Probed:
 
 
 def _body(served: Served, dialect: str, model: str, sample: Sample) -> str:
-    """Return the SHA-256 of what would be sent, in hex, or `error:` and the code of why not."""
+    """Return the SHA-256 of what would be sent, in hex, or `error:` and the code of why not. The
+    path is part of that where it has the vendor's model."""
     values = sample_values(served.content.variables, sample.variables)
     try:
-        compiled = served.compiled(dialect)
+        compiled, spoken = served.compiled(dialect), DIALECTS[dialect]
         said = sayable(served.content, sample.messages)
-        asked = conversation(DIALECTS[dialect], model, said, values)
-        pieces = compiled.compose(asked).body(served.targets[0].model_json)
+        asked = conversation(spoken, model, said, values)
+        target = served.targets[0]
+        pieces = compiled.compose(asked).body(target.model_json)
+        if NAME in spoken.path:
+            path = path_for(spoken, model).encode()
+            pieces = [spoken.upstream_path(path, target.model), *pieces]
     except RequestError as error:
         return FAILED + error.code
     return hashlib.sha256(b"".join(pieces)).hexdigest()

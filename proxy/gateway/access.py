@@ -7,6 +7,8 @@ import hmac
 from collections.abc import Mapping
 
 from proxy.errors import Unauthorized
+from proxy.gateway.query import take_keys
+from proxy.gateway.routes import dialect_of
 from proxy.http.head import Head
 from proxy.routing.address import Grant
 from proxy.settings import App
@@ -53,8 +55,15 @@ def _token(head: Head) -> bytes:
     fields = head.fields
     scheme, _, token = fields.get(b"authorization", b"").partition(b" ")
     if scheme.lower() != b"bearer":
-        token = next(filter(None, map(fields.get, _KEYS)), b"")
+        token = next(filter(None, map(fields.get, _KEYS)), b"") or _in_query(head)
     token = token.strip()
     if not token or len(token) > MAX_TOKEN_BYTES:
         raise Unauthorized()
     return token
+
+
+def _in_query(head: Head) -> bytes:
+    """Return the key that an app of a dialect that allows it has in its query."""
+    names = dialect_of(head).query_keys if head.query else {}
+    _, keys = take_keys(head.query, names)
+    return keys[0][1].removeprefix(b"Bearer ") if keys else b""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from proxy.dialects.base import Dialect
-from proxy.http.head import Headers
+from proxy.gateway.query import take_keys
+from proxy.http.head import Head, Headers
 
 # From the app to the vendor, beside what the dialect names.
 FORWARDED = frozenset(
@@ -25,6 +26,7 @@ WITH_CREDENTIAL = frozenset(
     {
         *(b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"),
         *(b"openai-organization", b"openai-project", b"anthropic-workspace-id"),
+        b"x-goog-user-project",
     }
 )
 
@@ -45,7 +47,15 @@ _RETURNED = frozenset(
         b"warning",
     }
 )
-_RETURNED_PREFIXES = (b"openai-", b"x-ratelimit-", b"anthropic-", b"x-ms-", b"azureml-", b"x-groq-")
+_RETURNED_PREFIXES = (
+    b"openai-",
+    b"x-ratelimit-",
+    b"anthropic-",
+    b"x-ms-",
+    b"azureml-",
+    b"x-groq-",
+    b"x-gemini-",
+)
 
 # Beside these, from answers to what was passed through: names and parts of files.
 _RETURNED_THROUGH = frozenset(
@@ -53,6 +63,16 @@ _RETURNED_THROUGH = frozenset(
 )
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+def with_keys(dialect: Dialect, head: Head) -> tuple[bytes, Headers]:
+    """Return the query without the keys that apps of `dialect` may put there, and the headers with
+    them."""
+    query = head.query
+    if not query or not dialect.query_keys:
+        return query, head.headers
+    query, keys = take_keys(query, dialect.query_keys)
+    return query, [*head.headers, *(one for one in keys if one[0] not in head.fields)]
 
 
 def upstream_head(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from proxy.dialects.base import Endpoint
 from proxy.dialects.raw import Buffer
-from proxy.gateway.headers import upstream_head, with_lists
+from proxy.gateway.headers import upstream_head, with_keys, with_lists
 from proxy.gateway.plan import Plan
 from proxy.gateway.vendors import VendorRoute
 from proxy.http.head import Head
@@ -18,16 +18,17 @@ def outgoing(
     `asked`. Raises `RequestError` if the vendor's key cannot be had at `now`."""
     credential = route.credential.line(now) if route.credential else None
     body, model, calls = made.body(target), made.targets[target].model, route.calls
-    path = endpoint.upstream_path(asked.target, model)
+    query, headers = with_keys(endpoint.dialect, asked)
+    path = endpoint.upstream_path(asked.target, model, route.prefix)
     if calls is None:
-        path = route.prefix + path + asked.query
+        path += query
     else:
-        body, path = calls.body(body), calls.target(path, model, asked.query)
+        body, path = calls.body(body), calls.target(path[len(route.prefix) :], model, query)
     size = sum(map(len, body))
     head = upstream_head(
         path,
         route.host,
-        with_lists(asked.headers, made.composed.headers),
+        with_lists(headers, made.composed.headers),
         endpoint.dialect,
         credential,
         size,

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from proxy.dialects.base import Dialect, Endpoint
+from proxy.dialects.base import NAME, Dialect, Endpoint
 from proxy.dialects.registry import DEFAULT, DIALECTS
 from proxy.errors import MethodNotAllowed, NotFound
 from proxy.gateway.vendors import VendorRoute
@@ -19,9 +19,6 @@ MODELS = b"/v1/models"
 
 # As apps of Groq and Azure spell it.
 _MODELS = (MODELS, b"/openai/v1/models", b"/openai/models")
-
-# Where a path of an endpoint has the model (`Endpoint.path`).
-NAME = "NAME"
 
 MISSING = "an OpenAI SDK's base_url must end in /v1"
 TWICE = "an Anthropic SDK's base_url must not end in /v1"
@@ -41,13 +38,15 @@ class Table:
     path holds a name are asked in turn."""
 
     def __init__(self, dialects: Iterable[Dialect]) -> None:
+        dialects = tuple(dialects)
         every = [one for dialect in dialects for one in (dialect, *dialect.others)]
         fixed = {one.path.encode(): one for one in every if NAME not in one.path}
         spelled = {path.encode(): one for one in every for path in one.spellings}
         self._by_path = {**spelled, **fixed}
         self._named = tuple(one for one in every if NAME in one.path)
-        marked = (one.dialect for one in every if one.dialect.mark)
-        self._marks = {dialect.mark: dialect for dialect in marked}
+        self._marks = {dialect.mark: dialect for dialect in dialects if dialect.mark}
+        self._prefixes = {prefix: one for one in dialects for prefix in one.prefixes}
+        self._lists = (*_MODELS, *(prefix + b"/models" for prefix in self._prefixes))
         paths = {path: one.dialect for path, one in fixed.items()}
         self._hints = {
             **{b"/v1" + path: TWICE for path, dialect in paths.items() if dialect.mark},
@@ -69,7 +68,7 @@ class Table:
         """
         path = head.path
         endpoint = self.endpoint(path)
-        if endpoint is None and not _is_models(path):
+        if endpoint is None and self.listed(path) is None:
             raise NotFound(hint=self._hints.get(path, ""))
         if head.method != (b"GET" if endpoint is None else b"POST"):
             raise MethodNotAllowed()
@@ -80,8 +79,21 @@ class Table:
         endpoint = self.endpoint(head.path)
         if endpoint is not None:
             return endpoint.dialect
+        for prefix, dialect in self._prefixes.items():
+            if head.path.startswith(prefix):
+                return dialect
         marks = self._marks.items()
         return next((dialect for mark, dialect in marks if mark in head.fields), DEFAULT)
+
+    def listed(self, path: bytes) -> str | None:
+        """Return which model of the list `path` asks for, empty: for all; None if it is no such
+        path. Names are unquoted, since SDKs quote what an address may hold."""
+        for listing in self._lists:
+            if path == listing:
+                return ""
+            if path.startswith(listing + b"/"):
+                return unquote(path[len(listing) + 1 :].decode("latin-1"))
+        return None
 
 
 _TABLE: Final = Table(DIALECTS.values())
@@ -101,21 +113,10 @@ def allowed(head: Head) -> bytes:
     """Return the header line that says which methods the path of `head` takes."""
     if _TABLE.endpoint(head.path) is not None:
         return b"allow: POST\r\n"
-    return b"allow: GET\r\n" if _is_models(head.path) else b"allow: GET, POST\r\n"
-
-
-def _is_models(path: bytes) -> bool:
-    return asked_model(path) is not None
+    is_listed = _TABLE.listed(head.path) is not None
+    return b"allow: GET\r\n" if is_listed else b"allow: GET, POST\r\n"
 
 
 def asked_model(path: bytes) -> str | None:
-    """Return which model of the list `path` asks for, empty: for all; None if it is no such path.
-
-    Names are unquoted, since SDKs quote what an address may hold.
-    """
-    for models in _MODELS:
-        if path == models:
-            return ""
-        if path.startswith(models + b"/"):
-            return unquote(path[len(models) + 1 :].decode("latin-1"))
-    return None
+    """Do as `Table.listed` with all dialects."""
+    return _TABLE.listed(path)

@@ -11,7 +11,8 @@ import hashlib
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,9 +31,12 @@ DEADLINE_S = 5.0
 KEPT_S = 60.0
 # OpenAI's list has some hundred entries of about a hundred bytes.
 MAX_LIST_BYTES = 4 * 2**20
-LIST_PATH = "/v1/models"
-# As many as Anthropic gives on one page; where a list has no pages, this changes nothing.
-LIST_QUERY = "?limit=1000"
+# As many as Anthropic and Google give on one page; where a list has no pages, nothing is asked.
+LIST_QUERIES: Mapping[str, str] = MappingProxyType(
+    {"anthropic.messages": "?limit=1000", "gemini.generate": "?pageSize=1000"}
+)
+
+_L = TypeVar("_L", bound=msgspec.Struct)
 
 NO_KEY = "no_key"
 KEY_REFUSED = "key_refused"
@@ -52,11 +56,32 @@ class _Entry(msgspec.Struct):
     id: str
 
 
+class _Named(msgspec.Struct):
+    name: str
+
+
 class _Listing(msgspec.Struct):
     """`has_more` is what vendors say that give their list in pages."""
 
     data: list[_Entry]
     has_more: bool = False
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(entry.id for entry in self.data)
+
+
+class _Google(msgspec.Struct):
+    models: list[_Named]
+    next_page: str = msgspec.field(default="", name="nextPageToken")
+
+    @property
+    def has_more(self) -> bool:
+        return bool(self.next_page)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(entry.name.removeprefix("models/") for entry in self.models)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +118,7 @@ class VendorLists:
         key; None: apps bring their own keys, so there is none to ask with, or it has no list. Never
         raises for what the vendor, the network or a file does."""
         credential = self._credentials[name]
-        if credential is None or list_url(self._vendors[name], LIST_PATH) is None:
+        if credential is None or _url(self._vendors[name]) is None:
             return None
         if not usable(credential, self._clock()):
             return VendorModels(
@@ -147,33 +172,45 @@ def judged(status: int, body: bytes) -> VendorModels:
         return VendorModels(None, "does not show its models to this key (HTTP 403)")
     if status != 200:
         return VendorModels(None, f"gives no list of models (HTTP {status})")
-    try:
-        listing = msgspec.json.decode(body, type=_Listing)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    listing = _read(body, _Listing) or _read(body, _Google)
+    if listing is None:
         return VendorModels(None, "gives a list of models that cannot be read")
     if listing.has_more:
         return VendorModels(None, "gives its list of models in pages, of which one was read")
-    return VendorModels(frozenset(entry.id for entry in listing.data))
+    return VendorModels(listing.ids)
+
+
+def _read(body: bytes, kind: type[_L]) -> _L | None:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _url(vendor: Vendor) -> str | None:
+    """Return where the vendor lists its models in the first of its dialects, if it does."""
+    dialect = vendor.dialects[0]
+    path = DIALECTS[dialect].models_path(urlsplit(vendor.base_url).path)
+    return list_url(vendor, path, LIST_QUERIES.get(dialect, ""))
 
 
 async def _fetch(vendor: Vendor, credential: Credential) -> tuple[int, bytes]:
     import aiohttp
 
     name, _, value = credential.line(0.0).decode().strip().partition(": ")
-    added = _added_headers(vendor)
-    url = list_url(vendor, LIST_PATH, LIST_QUERY if added else "")
+    url = _url(vendor)
     assert url is not None  # `models` asks only who has a list
     # No redirects: the key would follow them to wherever they point.
     async with (
         aiohttp.ClientSession() as session,
         session.get(
             url,
-            headers={**added, name: value},
+            headers={**_added_headers(vendor), name: value},
             allow_redirects=False,
             ssl=await _tls(vendor),
         ) as answer,
     ):
-        return answer.status, await _read(answer)
+        return answer.status, await _content(answer)
 
 
 def _added_headers(vendor: Vendor) -> dict[str, str]:
@@ -192,7 +229,7 @@ async def _tls(vendor: Vendor) -> ssl.SSLContext | bool:
     return await asyncio.to_thread(ssl.create_default_context, cafile=vendor.ca_file)
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
+async def _content(answer: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for chunk in answer.content.iter_any():
         body += chunk

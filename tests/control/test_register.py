@@ -201,7 +201,9 @@ async def test_files_that_are_no_sources_are_warned_about(store, models):
 
 
 async def test_a_version_that_no_dialect_can_carry_is_refused(models):
-    extra = b'seed = 5\n[generation.extra."openai.chat"]\nmax_tokens = 5\n'
+    extra = (
+        b'seed = 5\nparallel_tool_calls = true\n[generation.extra."openai.chat"]\nmax_tokens = 5\n'
+    )
     (models / "shop" / "version.toml").write_bytes(VERSION + b"[generation]\ntop_k = 5\n" + extra)
 
     with pytest.raises(InvalidFiles, match=r"version\.toml: generation: no dialect can carry"):

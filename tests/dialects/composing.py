@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from proxy.dialects.anthropic_messages import AnthropicMessages
-from proxy.dialects.base import NO_HEADERS, Asked, Dialect, Endpoint, Headers
+from proxy.dialects.base import NAME, NO_HEADERS, Asked, Dialect, Endpoint, Headers, path_for
+from proxy.dialects.gemini_generate import GeminiGenerate
 from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_completions import OpenAICompletions
 from proxy.dialects.openai_embeddings import OpenAIEmbeddings
@@ -19,7 +20,8 @@ from proxy.versions.content import Content
 from tests.wire.spelled import members
 
 CHAT, RESPONSES, MESSAGES = OpenAIChat(), OpenAIResponses(), AnthropicMessages()
-ALL = (CHAT, RESPONSES, MESSAGES)
+GEMINI = GeminiGenerate()
+ALL = (CHAT, RESPONSES, MESSAGES, GEMINI)
 EMBEDDINGS, COMPLETIONS = OpenAIEmbeddings(), OpenAICompletions()
 BARE = (EMBEDDINGS, COMPLETIONS)
 """Those that have no place for prompts and tools of a version."""
@@ -43,45 +45,116 @@ def says(dialect: Dialect, text: str = "hi", **fields: Any) -> dict[str, Any]:
         said = {"input": text}
     if dialect.name == COMPLETIONS.name:
         said = {"prompt": text}
+    if dialect.name == GEMINI.name:
+        return _gemini_says(text, fields)
     return {"model": "recommender", **said, **fields}
+
+
+# What stands in Gemini's bodies beside the parameters, which are in an object of their own.
+CONFIG = "generationConfig"
+BESIDE = frozenset(
+    {"contents", "systemInstruction", "tools", "toolConfig", "cachedContent", "proxy_variables"}
+)
+
+
+def _gemini_says(text: str, fields: dict[str, Any]) -> dict[str, Any]:
+    beside = {name: value for name, value in fields.items() if name in BESIDE}
+    config = {name: value for name, value in fields.items() if name not in BESIDE}
+    said = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+    return {**said, **beside, **({CONFIG: config} if config else {})}
+
+
+def with_members(dialect: Dialect, text: str) -> str:
+    """Return an app's body that has parameters spelled in a certain way, where they stand."""
+    inner = f'"{CONFIG}":{{{text}}}' if dialect is GEMINI else text
+    return f"{json.dumps(says(dialect))[:-1]},{inner}}}"
+
+
+def with_field(dialect: Dialect, name: str, spelled: str) -> str:
+    """Return an app's body that has one parameter spelled in a certain way."""
+    return with_members(dialect, f'"{name}":{spelled}')
+
+
+def flat(dialect: Dialect, body: str) -> list[tuple[str, str]]:
+    """Return names and spelled values of a body, those of Gemini's parameters among them."""
+    if dialect.name != GEMINI.name:
+        return members(body)
+    beside = [pair for pair in members(body) if pair[0] != CONFIG]
+    config = dict(members(body)).get(CONFIG, "null")
+    return beside if config == "null" else [*beside, *members(config)]
 
 
 def list_name(dialect: Dialect) -> str:
     """Return the field that holds what was said."""
-    return "input" if dialect is RESPONSES else "messages"
+    return {RESPONSES.name: "input", GEMINI.name: "contents"}.get(dialect.name, "messages")
 
 
-def read(endpoint: Endpoint, body: Body, headers: Headers = NO_HEADERS) -> Asked:
+def read(endpoint: Endpoint, body: Body, headers: Headers = NO_HEADERS, target: str = "") -> Asked:
     text = json.dumps(body) if isinstance(body, dict) else body
     raw = text.encode() if isinstance(text, str) else text
-    return endpoint.read(raw, depth=DEPTH, headers=headers)
+    called = (target or path_for(endpoint, "recommender")).encode()
+    return endpoint.read(raw, depth=DEPTH, target=called, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What the vendor receives, and what stamp and log line say of it."""
+    """What the vendor receives, and what stamp and log line say of it.
 
+    Gemini's parameters are seen as if they stood at the top, and the model as if it did.
+    """
+
+    endpoint: Endpoint
     body: bytes
+    path: str
     dropped: tuple[str, ...]
     app_fields: tuple[str, ...]
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
-    def fields(self) -> dict[str, Any]:
-        return json.loads(self.body, object_pairs_hook=unique)
+    def members(self) -> list[tuple[str, str]]:
+        """Names and values as they are spelled, in order."""
+        found = flat(self.endpoint.dialect, self.body.decode())
+        if NAME in self.endpoint.path:
+            named = self.path.rpartition("/")[2].rpartition(":")[0]
+            found.append(("model", json.dumps(named)))
+        return found
 
     @property
     def spelled(self) -> dict[str, str]:
-        """The top level, every value as it is spelled."""
-        return dict(members(self.body.decode()))
+        return dict(self.members)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        json.loads(self.body, object_pairs_hook=unique)
+        return {name: json.loads(value) for name, value in self.members}
 
 
 def compose(
-    endpoint: Endpoint, content: Content, body: Body, headers: Headers = NO_HEADERS
+    endpoint: Endpoint,
+    content: Content,
+    body: Body,
+    headers: Headers = NO_HEADERS,
+    target: str = "",
 ) -> Received:
-    composed = endpoint.dialect.compile(content).compose(read(endpoint, body, headers))
-    pieces = composed.body(json.dumps(VENDOR_MODEL).encode())
-    return Received(b"".join(pieces), composed.dropped, composed.app_fields, composed.headers)
+    target = target or path_for(endpoint, "recommender")
+    composed = endpoint.dialect.compile(content).compose(read(endpoint, body, headers, target))
+    return Received(
+        endpoint,
+        b"".join(composed.body(json.dumps(VENDOR_MODEL).encode())),
+        endpoint.upstream_path(target.encode(), VENDOR_MODEL).decode(),
+        tuple(name.removeprefix(f"{CONFIG}.") for name in composed.dropped),
+        tuple(name.removeprefix(f"{CONFIG}.") for name in composed.app_fields),
+        composed.headers,
+    )
+
+
+def messages_of(dialect: Dialect, received: Received) -> list[dict[str, Any]]:
+    """Return the messages that the vendor receives, in the words that most dialects have."""
+    found: list[dict[str, Any]] = received.fields[list_name(dialect)]
+    if dialect is not GEMINI:
+        return found
+    roles = {"user": "user", "model": "assistant"}
+    return [{"role": roles[one["role"]], "content": one["parts"][0]["text"]} for one in found]
 
 
 def unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,17 +6,27 @@ Both are put together from ready pieces, so that many can be drawn in a short ti
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
 from proxy.dialects.anthropic_generation import PARAMETERS as MESSAGES_PARAMETERS
 from proxy.dialects.base import Dialect, Parameter
+from proxy.dialects.gemini_generation import PARAMETERS as GEMINI_PARAMETERS
 from proxy.dialects.openai_chat import PARAMETERS as CHAT_PARAMETERS
 from proxy.dialects.openai_responses import PARAMETERS as RESPONSES_PARAMETERS
 from proxy.versions.content import Content
-from tests.dialects.composing import ALL, CHAT, MESSAGES, RESPONSES, list_name, version
+from tests.dialects.composing import (
+    ALL,
+    CHAT,
+    CONFIG,
+    GEMINI,
+    MESSAGES,
+    RESPONSES,
+    list_name,
+    version,
+)
 
 # --- versions
 
@@ -64,6 +74,7 @@ PARAMETERS = {
     CHAT: CHAT_PARAMETERS,
     RESPONSES: RESPONSES_PARAMETERS,
     MESSAGES: MESSAGES_PARAMETERS,
+    GEMINI: GEMINI_PARAMETERS,
 }
 
 # Settings that are one object with others, and so no plain parameters.
@@ -71,6 +82,7 @@ COMPOSED = {
     CHAT: (),
     RESPONSES: ("response_format",),
     MESSAGES: ("response_format", "tool_choice", "parallel_tool_calls"),
+    GEMINI: ("response_format", "tool_choice"),
 }
 
 # What ends earlier in one dialect than in others.
@@ -141,6 +153,12 @@ SAID = (
     '{"content":"late","role":"\\u0073ystem"}',
     '{"role":"user","content":"\\"}],"}',
 )
+CONTENTS = (
+    '{ "role":"user", "parts":[{"text":"hi\\u0021"}] }',
+    '{"role":"model","parts":[{"functionCall":{"name":"a"},"thoughtSignature":"QQ=="}]}',
+    '{"parts":{"text" : "one"},"role":"user"}',
+    '{"role":"user","parts":[{"text":"\\"}],"}]}',
+)
 SHAPED = {
     "model": ('"recommender"', '"other"'),
     "instructions": ("null", '"theirs"', '""'),
@@ -174,6 +192,29 @@ OTHERWISE: dict[Dialect, dict[str, Sequence[str]]] = {
         "cache_control": ("null", '{"type":"ephemeral"}'),
     }
 }
+GEMINI_SHAPED: dict[str, Sequence[str]] = {
+    "model": ('"other"', "null"),
+    "systemInstruction": ("null", "{}", '{"parts":[{"text":"theirs \\u00e9"} ],"role":"user"}'),
+    "tools": (
+        *("null", "[]", "[ {} ]", '[{"googleSearch":{}}]'),
+        '[{"function_declarations":[{"name":"search"},{ "name":"mine" }],"codeExecution":{}}]',
+        '[{"functionDeclarations":[{"name":"mine"}]}, {"googleSearch" : {}}]',
+    ),
+    "toolConfig": (
+        *("null", "{}", '{"retrievalConfig":{"a" :1}}', '{"functionCallingConfig":{"mode":"ANY"}}'),
+        '{"function_calling_config":{"mode":"ANY","allowed_function_names":["mine"]},"x":1}',
+    ),
+    "proxy_variables": ("null", "{}", '{"x":"{{y}}"}', '{"y":1.5,"x":true}'),
+    "safetySettings": ("null", "[ ]", '[{"category":"X"}]'),
+    "labels": ('{ "team":"shop"}',),
+    "größe": ("1.50e0",),
+}
+GEMINI_FREE = (
+    *("temperature", "topP", "topK", "maxOutputTokens", "stopSequences", "seed", *EXTRAS),
+    *("presencePenalty", "frequencyPenalty", "candidateCount", "thinkingConfig", "thinking_config"),
+    *("responseMimeType", "responseSchema", "responseJsonSchema", "new\nfield", "", 'a"b'),
+    "x" * 100,
+)
 FREE = (
     *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "stop"),
     *("seed", "response_format", "parallel_tool_calls", "function_call", "n", "user", "metadata"),
@@ -200,7 +241,12 @@ def _spellings(name: str) -> Iterator[str]:
 
 def _pool(dialect: Dialect) -> list[str]:
     """Return members of a body, each name with each value it may have, in several spellings."""
-    values = {**dict.fromkeys(FREE, VALUES), **SHAPED, **OTHERWISE.get(dialect, {})}
+    if dialect is GEMINI:
+        return _spelled(GEMINI_SHAPED)
+    return _spelled({**dict.fromkeys(FREE, VALUES), **SHAPED, **OTHERWISE.get(dialect, {})})
+
+
+def _spelled(values: Mapping[str, Sequence[str]]) -> list[str]:
     return [
         f"{blank}{key}{blank}:{blank}{value}{blank}"
         for name, some in values.items()
@@ -210,18 +256,29 @@ def _pool(dialect: Dialect) -> list[str]:
     ]
 
 
-messages = st.builds(
-    lambda items, blank: f"[{blank}{f',{blank}'.join(items)}{blank}]",
-    st.lists(st.sampled_from(SAID), max_size=4),
-    st.sampled_from(["", " \t"]),
-)
+def _list_of(items: Sequence[str]) -> st.SearchStrategy[str]:
+    return st.builds(
+        lambda items, blank: f"[{blank}{f',{blank}'.join(items)}{blank}]",
+        st.lists(st.sampled_from(items), max_size=4),
+        st.sampled_from(["", " \t"]),
+    )
+
+
+messages = {dialect: _list_of(CONTENTS if dialect is GEMINI else SAID) for dialect in ALL}
+# Gemini's parameters, in their object, which may be there twice.
+_config = st.lists(st.sampled_from(_spelled(dict.fromkeys(GEMINI_FREE, VALUES))), max_size=5).map(
+    lambda drawn: f'"{CONFIG}" : {{{",".join(drawn)}}}'
+) | st.just(f'"{CONFIG}":null')
 
 
 def _bodies(dialect: Dialect) -> st.SearchStrategy[str]:
     """Bodies that `dialect` can read; names may be there twice."""
     name = list_name(dialect)
-    said = messages | st.sampled_from(['"hi"', "null"]) if dialect is RESPONSES else messages
-    rest = st.lists(st.sampled_from(_pool(dialect)), max_size=5)
+    said = messages[dialect]
+    if dialect is RESPONSES:
+        said |= st.sampled_from(['"hi"', "null"])
+    member = st.sampled_from(_pool(dialect))
+    rest = st.lists(member | _config if dialect is GEMINI else member, max_size=5)
     members = st.builds(
         lambda before, text, after: [*before, f'"{name}":{text}', *after], rest, said, rest
     )

@@ -1,21 +1,27 @@
 """The rules on generation fields, as tables: who decides, what goes out, what is told."""
 
-import json
 from itertools import product
 
 import pytest
 
-from proxy.dialects import anthropic_generation, openai_chat, openai_responses
+from proxy.dialects import (
+    anthropic_generation,
+    gemini_generation,
+    openai_chat,
+    openai_responses,
+)
 from proxy.dialects.policy import MAX_NAME, TRANSPORT
 from proxy.errors import OverrideRejected, WrongDialect
 from tests.dialects.composing import (
     CHAT,
+    GEMINI,
     MESSAGES,
     RESPONSES,
     compose,
     in_every_dialect,
     says,
     version,
+    with_field,
 )
 
 RULES = ("pinned", "default", "reject")
@@ -119,7 +125,7 @@ def test_a_setting_of_two_names_goes_out_once(rule, is_set, sent, out, dropped):
         assert received.app_fields == (() if out in (NOTHING, VERSIONS) else tuple(out))
 
 
-# --- every field of both dialects
+# --- every field of the dialects in which it is a plain one
 
 FORMAT = {"type": "json_schema", "name": "answer", "schema": {"type": "object"}, "strict": True}
 
@@ -127,6 +133,7 @@ FORMAT = {"type": "json_schema", "name": "answer", "schema": {"type": "object"},
 VALUES = {
     "temperature": (0.5, 0.5, "0.90"),
     "top_p": (1, 1, "5e-1"),
+    "top_k": (40, 40, "3"),
     "max_output_tokens": (300, 300, "20"),
     "stop": (["END"], ["END"], '"X"'),
     "seed": (7, 7, "12345678901234567890"),
@@ -148,14 +155,10 @@ FIELDS = [
     for dialect, table in (
         (CHAT, openai_chat.PARAMETERS),
         (RESPONSES, openai_responses.PARAMETERS),
+        (GEMINI, gemini_generation.PARAMETERS),
     )
     for parameter in table
 ]
-
-
-def with_field(dialect, name, spelled):
-    """Return an app's body that has a field spelled in a certain way."""
-    return f'{json.dumps(says(dialect))[:-1]},"{name}":{spelled}}}'
 
 
 @pytest.mark.parametrize(("dialect", "parameter"), FIELDS)
@@ -320,6 +323,7 @@ SET_ELSEWHERE = {
     CHAT: (*openai_chat.OWN, "tools", "functions", "function_call"),
     RESPONSES: (*set(openai_responses.OWN) - {"text"}, "tools"),
     MESSAGES: (*set(anthropic_generation.OWN) - {"output_config"}, "tools", "thread"),
+    GEMINI: (*gemini_generation.OWN, *gemini_generation.FORMAT, "system_instruction", "topP"),
 }
 
 
@@ -358,6 +362,7 @@ def test_an_extra_that_could_not_be_named_in_a_header_is_refused(dialect, name):
         (RESPONSES, {"top_k": 3}),
         *((RESPONSES, {name: VALUES[name][0]}) for name in ("stop", "seed", "presence_penalty")),
         *((MESSAGES, {name: VALUES[name][0]}) for name in ("seed", "presence_penalty")),
+        (GEMINI, {"parallel_tool_calls": False}),
     ],
 )
 def test_a_version_that_sets_what_a_dialect_lacks_is_not_served_in_it(dialect, generation):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.dialects import (
     anthropic_generation,
+    gemini_generation,
     openai_chat,
     openai_completions,
     openai_embeddings,
@@ -22,7 +23,9 @@ from tests.dialects.composing import (
     ALL,
     CHAT,
     COMPLETIONS,
+    CONFIG,
     EMBEDDINGS,
+    GEMINI,
     MESSAGES,
     RESPONSES,
     VENDOR_MODEL,
@@ -68,13 +71,22 @@ SENDS_SYSTEM = {
     CHAT: {"messages": [{"role": "system", "content": "Theirs."}]},
     RESPONSES: {"instructions": "Theirs."},
     MESSAGES: {"system": [{"type": "text", "text": "Theirs."}]},
+    GEMINI: {"systemInstruction": {"parts": [{"text": "Theirs."}]}},
 }
-SYSTEM_NAME = {CHAT: "messages.system", RESPONSES: "instructions", MESSAGES: "system"}
+SYSTEM_NAME = {
+    CHAT: "messages.system",
+    RESPONSES: "instructions",
+    MESSAGES: "system",
+    GEMINI: "systemInstruction",
+}
 
 
 def system_of(dialect, fields):
     if dialect is RESPONSES:
         return fields.get("instructions")
+    if dialect is GEMINI:
+        parts = fields.get("systemInstruction", {}).get("parts", [])
+        return "\n\n".join(part["text"] for part in parts) or None
     if dialect is MESSAGES:
         found = fields.get("system")
         blocks = [] if isinstance(found, str | None) else [block["text"] for block in found]
@@ -113,6 +125,12 @@ def test_every_field_is_on_the_page_with_its_names_in_every_dialect():
         "tool_choice": "tool_choice",
         "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
     }
+    gemini = {field: f"{CONFIG}.{name}" for field, name in names[GEMINI.name].items()}
+    names[GEMINI.name] = {
+        **gemini,
+        "response_format": f"{CONFIG}.responseMimeType and its schemas",
+        "tool_choice": "toolConfig.functionCallingConfig",
+    }
     fields = [field for field in Generation.model_fields if field != "extra"]
 
     assert rows("fields") == [
@@ -135,7 +153,8 @@ def test_a_field_goes_out_where_the_page_says_or_the_version_is_not_served(row):
         if names == NOT_SENT:
             assert found == {**says(dialect), "model": VENDOR_MODEL}
             continue
-        for part in names.split(", ")[0].split("."):
+        first = re.split(", | and ", names)[0].removeprefix(f"{CONFIG}.")
+        for part in first.split("."):
             assert part in found
             found = found[part]
 
@@ -207,6 +226,8 @@ def tool(dialect, name):
     definition = {"name": name, "parameters": {}}
     if dialect is MESSAGES:
         return {"name": name, "input_schema": {"type": "object"}}
+    if dialect is GEMINI:
+        return {"functionDeclarations": [{"name": name}]}
     nested = dialect is CHAT
     return {"type": "function", **({"function": definition} if nested else definition)}
 
@@ -232,10 +253,15 @@ def test_tools_go_out_as_the_page_says(dialect, rule, has, sends, out, dropped, 
 
     received = compose(dialect, content, says(dialect, **sent))
 
-    found = [one.get("function", one)["name"] for one in received.fields.get("tools", [])]
-    assert found == TOOLS[out]
+    assert list(tool_names(received.fields.get("tools", []))) == TOOLS[out]
     assert received.dropped == ((dropped,) if dropped else ())
     assert received.app_fields == ((listed,) if listed else ())
+
+
+def tool_names(tools):
+    for one in tools:
+        declared = one.get("functionDeclarations", [one.get("function", one)])
+        yield from (definition["name"] for definition in declared)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +281,7 @@ def test_fields_that_the_proxy_composes_are_on_the_page():
         EMBEDDINGS.name: {*openai_embeddings.OWN},
         COMPLETIONS.name: {*openai_completions.OWN},
         MESSAGES.name: {*anthropic_generation.OWN, "tools"},
+        GEMINI.name: {*gemini_generation.OWN, *gemini_generation.FORMAT},
     }
     named = {dialect: {row[1] for row in rows("own") if row[0] == dialect} for dialect in own}
 
@@ -290,7 +317,7 @@ def busiest(dialect):
         generation={
             "temperature": 0.5,
             "tool_choice": "auto",
-            "parallel_tool_calls": False,
+            **({} if dialect is GEMINI else {"parallel_tool_calls": False}),
             "response_format": {"type": "text"},
             "extra": {dialect.name: {"reasoning_effort": "low"}},
         },
@@ -302,11 +329,17 @@ def busiest(dialect):
         CHAT: {"messages": [item]},
         RESPONSES: {"input": [item], "instructions": "Theirs."},
         MESSAGES: {"messages": [item], "system": "Theirs."},
+        GEMINI: {},
     }
     format_ = {"format": {"type": "json_object"}}
     if dialect is MESSAGES:
         theirs["tool_choice"] = {"type": "any", "disable_parallel_tool_use": True}
         theirs |= {"output_config": format_, "output_format": format_["format"]}
+    if dialect is GEMINI:
+        config = {**theirs, "responseMimeType": "application/json", "responseJsonSchema": {}}
+        choice = {"toolConfig": {"functionCallingConfig": {"mode": "NONE"}}}
+        system = SENDS_SYSTEM[GEMINI]
+        return content, says(GEMINI, **config, **choice, **system, tools=tools["tools"])
     return content, {**said[dialect], **theirs, **tools, "text": format_}
 
 
@@ -335,6 +368,7 @@ def test_every_name_on_the_page_can_be_listed(dialect):
 def test_nothing_is_listed_that_is_not_on_the_page(dialect, drawn):
     content, body = drawn.draw(versions[dialect]), drawn.draw(bodies[dialect])
     fields = {name for parameter in parameters(dialect) for name in parameter.names} | {*EXTRAS}
+    fields |= {*gemini_generation.FORMAT} if dialect is GEMINI else set()
     try:
         dropped = compose(dialect, content, body).dropped
     except OverrideRejected:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from proxy import settings
+from proxy.dialects.base import path_for
 from proxy.dialects.registry import DEFAULT, DIALECTS
 from proxy.dialects.samples import sample, sample_fields
 from proxy.errors import RequestError, UnknownVariable, WrongDialect
@@ -19,11 +20,27 @@ def kinds(error):
 def code_of(dialect, body):
     """Return our code, where SDKs of the dialect look for one."""
     error = body["error"]
+    if dialect.name == "gemini.generate":
+        return error["details"][0]["reason"]
     return error["details"]["error_code"] if dialect.name == "anthropic.messages" else error["code"]
+
+
+def kind_of(dialect, body):
+    """Return the type of an error, for people to read."""
+    return body["error"]["status" if dialect.name == "gemini.generate" else "type"]
+
+
+def request_ids(body):
+    """Return where an error may say which request it is about."""
+    details = body["error"].get("details", [])
+    told = details[0]["metadata"]["request_id"] if isinstance(details, list) and details else None
+    return body["error"].get("request_id"), body.get("request_id"), told
 
 
 def kinds_of(dialect, error):
     """Return what the type of an error may be."""
+    if dialect.name == "gemini.generate":
+        return [GOOGLE.get(error.status, "INTERNAL" if error.status >= 500 else "INVALID_ARGUMENT")]
     if dialect.name != "anthropic.messages":
         return ["invalid_request_error" if error.fault == "caller" else "proxy_error"]
     return [_KINDS.get(error.status, "api_error" if error.status >= 500 else USUAL)]
@@ -38,6 +55,18 @@ _KINDS = {
     408: "timeout_error",
     413: "request_too_large",
     504: "timeout_error",
+}
+
+# The codes that Google's APIs have for a status (google.rpc.Code).
+GOOGLE = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "UNIMPLEMENTED",
+    408: "DEADLINE_EXCEEDED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }
 
 in_every_dialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
@@ -60,14 +89,16 @@ def test_no_two_endpoints_share_a_path():
 
 @in_every_endpoint
 def test_every_endpoint_belongs_to_a_dialect_and_serves_its_path(endpoint):
-    path = endpoint.path.encode()
+    path = path_for(endpoint, "recommender").encode()
 
     assert DIALECTS[endpoint.dialect.name] is endpoint.dialect
     assert endpoint.serves(path)
     assert not endpoint.serves(path + b"/")
     # What Azure's apps call goes where the dialect's other apps' calls go.
-    at_vendor = endpoint.dialect.path.encode() if b"/deployments/" in path else path
-    assert endpoint.upstream_path(path + b"?a=b", "some-model") == at_vendor
+    called = endpoint.dialect if b"/deployments/" in path else endpoint
+    upstream = path_for(called, "some-model").encode()
+    assert endpoint.upstream_path(path + b"?a=b", "some-model") == upstream
+    assert endpoint.upstream_path(path, "some-model", b"/under") == b"/under" + upstream
 
 
 def test_settings_know_every_dialect():
@@ -80,9 +111,12 @@ def test_a_list_of_models_names_each_and_its_version(dialect):
 
     listing = dialect.listed([row])
 
-    assert listing["data"] == [dialect.described(row)]
-    assert row.items() <= dialect.described(row).items()
-    assert dialect.listed([])["data"] == []
+    (field,) = {"data", "models"} & listing.keys()
+    assert listing[field] == [dialect.described(row)]
+    named = {"name": f"models/{row['id']}", "version": row["version"]}
+    told = named if field == "models" else row
+    assert told.items() <= dialect.described(row).items()
+    assert dialect.listed([])[field] == []
 
 
 @in_every_dialect
@@ -95,7 +129,8 @@ def test_a_sample_is_what_an_app_would_send(dialect):
 
     body = json.loads(b"".join(composed.body(json.dumps(VENDOR_MODEL).encode())))
     assert asked.address == "recommender"
-    assert (body["model"], composed.dropped, composed.app_fields) == (VENDOR_MODEL, (), ())
+    named = None if "NAME" in dialect.path else VENDOR_MODEL
+    assert (body.get("model"), composed.dropped, composed.app_fields) == (named, (), ())
     assert ("kind" in json.dumps(body)) is has_prompts
     assert "hi" in json.dumps(body)
 
@@ -122,8 +157,8 @@ def test_every_error_has_the_shape_that_sdks_parse(dialect, error):
 
     assert code_of(dialect, body) == error.code
     assert body["error"]["message"] == f"proxy: {error.text}"
-    assert body["error"]["type"] in kinds_of(dialect, error)
-    assert "req_1" in (body["error"].get("request_id"), body.get("request_id"))
+    assert kind_of(dialect, body) in kinds_of(dialect, error)
+    assert "req_1" in request_ids(body)
 
 
 @in_every_dialect
@@ -140,8 +175,9 @@ def test_an_error_event_is_one_whole_event(dialect):
 def test_streams_and_documents_are_watched_each_in_its_way(dialect):
     stream, document = (dialect.observer(stream=stream) for stream in (True, False))
 
+    named = "modelVersion" if dialect.name == "gemini.generate" else "model"
     for observer in (stream, document):
-        observer.feed(b'{"model":"m"}')
+        observer.feed(json.dumps({named: "m"}).encode())
 
     assert (stream.finish().served_model, document.finish().served_model) == (None, "m")
 

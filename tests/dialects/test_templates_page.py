@@ -14,6 +14,7 @@ from tests.dialects.composing import (
     compose,
     in_every_dialect,
     list_name,
+    messages_of,
     says,
     version,
 )
@@ -49,7 +50,7 @@ def test_values_are_filled_in_as_the_page_says(dialect, kind, sent, filled):
 
     received = compose(dialect, content, body)
 
-    assert received.fields[list_name(dialect)][0]["content"] == f"<{filled}>"
+    assert messages_of(dialect, received)[0]["content"] == f"<{filled}>"
 
 
 SHOTS = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
@@ -77,7 +78,7 @@ def making(rule):
 def goes_out(dialect, content, said, fields):
     body = {**(says(dialect) if said == "something" else {}), **fields}
     received = compose(dialect, content, {**body, "proxy_variables": {"x": "x"}})
-    return received.fields[list_name(dialect)]
+    return messages_of(dialect, received)
 
 
 def named(parts):

@@ -12,6 +12,7 @@ from tests.dialects.composing import (
     compose,
     in_every_dialect,
     list_name,
+    messages_of,
     says,
     version,
 )
@@ -27,15 +28,11 @@ def variables(**values):
     return {"model": "recommender", "proxy_variables": values}
 
 
-def said(dialect, received):
-    return received.fields[list_name(dialect)]
-
-
 @in_every_dialect
 def test_variables_alone_make_a_request(dialect):
     received = compose(dialect, asking(), variables(question="Rain?"))
 
-    assert said(dialect, received) == [{"role": "user", "content": "Rain? (dry)"}]
+    assert messages_of(dialect, received) == [{"role": "user", "content": "Rain? (dry)"}]
     assert (received.dropped, received.app_fields) == ((), ())
 
 
@@ -46,7 +43,7 @@ def test_an_app_that_must_send_a_list_sends_an_empty_one(dialect, nothing):
 
     received = compose(dialect, asking(), body)
 
-    assert said(dialect, received) == [{"role": "user", "content": "Rain? (dry)"}]
+    assert messages_of(dialect, received) == [{"role": "user", "content": "Rain? (dry)"}]
 
 
 def test_an_empty_input_says_nothing():
@@ -69,7 +66,7 @@ def test_what_comes_out_empty_is_left_out(dialect):
 
     received = compose(dialect, content, says(dialect))
 
-    assert [message["content"] for message in said(dialect, received)] == ["hi"]
+    assert [message["content"] for message in messages_of(dialect, received)] == ["hi"]
     with pytest.raises(InvalidRequest):
         compose(dialect, content, {"model": "recommender"})
 
@@ -81,7 +78,7 @@ def test_system_messages_of_the_app_are_not_what_it_says(rule):
 
     received = compose(CHAT, content, body)
 
-    assert [message["role"] for message in said(CHAT, received)] == ["system", "user"]
+    assert [message["role"] for message in messages_of(CHAT, received)] == ["system", "user"]
     assert received.dropped == ("messages.system",)
 
 
@@ -113,7 +110,7 @@ def test_values_are_data_wherever_they_stand(dialect, before, value, tone, rule)
 
     received = compose(dialect, content, body)
 
-    found = [item["content"] for item in said(dialect, received) if item["role"] == "user"]
+    found = [item["content"] for item in messages_of(dialect, received) if item["role"] == "user"]
     filled = f"{literal}<{value}{tone}>"
     words = [filled, "hi"] if rule == "append" else ["hi", filled]
     assert found == [f"M{tone}", *words]

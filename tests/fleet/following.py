@@ -44,7 +44,7 @@ def from_the_future() -> str:
 
 def in_no_dialect() -> str:
     """Return a content with parameters that no dialect has all of."""
-    return text_of("hot", generation={"top_k": 40, "seed": 1})
+    return text_of("hot", generation={"top_k": 40, "seed": 1, "parallel_tool_calls": True})
 
 
 async def registered(store: Store, *systems: str, model: str = MODEL) -> list[VersionInfo]:

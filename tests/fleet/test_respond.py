@@ -198,12 +198,15 @@ async def test_a_probe_says_which_version_would_answer_and_what_the_vendor_would
         "openai.responses": {"input": messages["messages"]},
         "openai.embeddings": {"input": ["Hello"]},
         "openai.completions": {"prompt": "Hello"},
+        "gemini.generate": {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]},
     }
     bodies = {}
     for name, dialect in DIALECTS.items():
-        asked = {"model": MODEL, **otherwise.get(name, messages)}
-        read = dialect.read(json.dumps(asked).encode(), depth=64)
-        body = b"".join(served.compiled(name).compose(read).body(b'"gpt-4o-2024-08-06"'))
+        asked, path = {"model": MODEL, **otherwise.get(name, messages)}, b""
+        if name == "gemini.generate":
+            path = b"/v1beta/models/gpt-4o-2024-08-06:generateContent"
+        read = dialect.read(json.dumps(asked).encode(), depth=64, target=path)
+        body = path + b"".join(served.compiled(name).compose(read).body(b'"gpt-4o-2024-08-06"'))
         bodies[name] = (hashlib.sha256(body).hexdigest(),)
     assert (answer.version, answer.digest) == (infos[0].id, infos[0].digest)
     assert {name: answer.bodies[name] for name in bodies} == bodies

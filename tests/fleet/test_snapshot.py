@@ -39,7 +39,7 @@ def test_a_version_is_ready_for_every_dialect_that_can_carry_it():
     assert served.compiled("openai.chat") is not None
     assert served.compiled("openai.responses") is not None
     with pytest.raises(WrongDialect):
-        served.compiled("gemini.generate")
+        served.compiled("fax")
 
 
 def test_the_stamp_names_the_version_and_its_digest():

@@ -19,6 +19,8 @@ _IN_FRONT = re.compile(r"/openai/(v1/|deployments/(?P<name>[^/]+)/)?")
 # A stream that was recorded whole is cut so that characters and lines are torn.
 TORN_BYTES = 5
 
+_IN_PATH = re.compile(r"models/(?P<name>[^:]+):")
+
 Pairs = list[tuple[str, str]]
 
 
@@ -27,6 +29,7 @@ class Recording:
     """One exchange. `pieces` is the answer's body as it came, `aborted` that it was cut there."""
 
     name: str
+    method: str
     path: str
     query: str
     headers: Pairs
@@ -50,6 +53,8 @@ class Recording:
     @property
     def family(self) -> str:
         """Whose API it is."""
+        if self.header("x-goog-api-client") is not None:
+            return "gemini"
         return "anthropic" if self.path.startswith("/v1/messages") else "openai"
 
     def header(self, name: str) -> str | None:
@@ -57,20 +62,24 @@ class Recording:
 
     @property
     def call(self) -> str:
-        """Its path, as the dialect has it: without what Azure and Groq put in front."""
-        return _IN_FRONT.sub("/v1/", self.path)
+        """Its path, as the dialect has it: without what Azure and Groq put in front, and with
+        `NAME` where Google's has a model."""
+        return _IN_PATH.sub("models/NAME:", _IN_FRONT.sub("/v1/", self.path))
 
     @property
     def model(self) -> str | None:
         """What the app calls the model; the last one where it says so twice, and the path's where
         that has one."""
-        found = _IN_FRONT.match(self.path)
+        found = _IN_PATH.search(self.path) or _IN_FRONT.match(self.path)
         return (found and found["name"]) or self.json.get("model")
 
     def request(self) -> bytes:
         """Return the request's bytes as the SDK sent them, framed as it framed them."""
         target = self.path + (f"?{self.query}" if self.query else "")
-        lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers)]
+        lines = [
+            f"{self.method} {target} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in self.headers),
+        ]
         head_bytes = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         chunked = any(name.lower() == "transfer-encoding" for name, _ in self.headers)
         return head_bytes + (chunk(self.body) + LAST_CHUNK if chunked else self.body)
@@ -105,6 +114,7 @@ def _recording(name: str, sent: Mapping[str, Any], came: Mapping[str, Any]) -> R
     aborted = came.get("connection_aborted_after_chunk")
     return Recording(
         name=name,
+        method=sent["method"],
         path=sent["path"],
         query=sent["query"],
         headers=[(key, value) for key, value in sent["headers"]],

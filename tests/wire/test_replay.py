@@ -19,7 +19,7 @@ from proxy.dialects.registry import DIALECTS
 from tests.harness import Proxy, running_proxy
 from tests.raw_client import RawAnswer, raw_app
 from tests.vendor_script import LAST_CHUNK, Received, Say, ScriptedVendor, Step, chunk, stream_head
-from tests.wire import injection, injection_anthropic
+from tests.wire import injection, injection_anthropic, injection_gemini
 from tests.wire.injection import differences
 from tests.wire.recordings import Recording, recording, recordings
 
@@ -32,16 +32,22 @@ KEPT = (
     *("content-type", "x-request-id", "request-id", "retry-after", "retry-after-ms"),
     "x-should-retry",
 )
-KEPT_PREFIXES = ("x-ratelimit-", "openai-", "anthropic-")
+KEPT_PREFIXES = ("x-ratelimit-", "openai-", "anthropic-", "x-gemini-")
 
 # Spoken by apps of some dialects only, and for the vendor to read.
-PASSED_ON = ("anthropic-version", "x-stainless-helper", "x-stainless-retry-count", "openai-beta")
+PASSED_ON = (
+    *("anthropic-version", "x-stainless-helper", "x-stainless-retry-count", "openai-beta"),
+    "x-goog-api-client",
+)
 
 # About the vendor's host or connection, which the app does not talk to.
 NOT_KEPT = {"strict-transport-security", "alt-svc", "set-cookie", "server", "via"}
 
 # What the recorded apps call the model.
-ALIASES = ("recommender", "o3-recommender", "gpt-5-recommender", "recommender-embed")
+ALIASES = (
+    *("recommender", "o3-recommender", "gpt-5-recommender"),
+    *("recommender-embed", "gemini-embedding-001"),
+)
 DEPLOYMENTS = ("rec-dep", "rec-embed", "nope")
 
 # The recorded stored prompt, the model that replaces it, and the version that was asked for.
@@ -54,17 +60,36 @@ VERSIONS = {
     "openai-full": (injection.FULL_FILES, injection.full),
     "anthropic-thin": (injection_anthropic.THIN_FILES, injection_anthropic.thin),
     "anthropic-full": (injection_anthropic.FULL_FILES, injection_anthropic.full),
+    "gemini-thin": (injection_gemini.THIN_FILES, injection_gemini.thin),
+    "gemini-full": (injection_gemini.FULL_FILES, injection_gemini.full),
 }
 VENDORS = {
     "openai": {"dialects": [name for name in DIALECTS if name.startswith("openai.")]},
     "anthropic": {"dialects": ["anthropic.messages"]},
+    "gemini": {"dialects": ["gemini.generate"]},
 }
 
 # The proxy answers these itself: the vendor refused the proxy's own key, or pointed elsewhere.
 INSTEAD = {401: "upstream_auth", 403: "upstream_auth", 307: "upstream_protocol"}
 
+# Recorded of apps that ask for what nobody registered, or for what is not served, and the code of
+# the proxy's own answer.
+UNKNOWN = {
+    "gemini-generate-model-with-at": "unknown_version",
+    "gemini-generate-model-with-slash": "unknown_model",
+    "gemini-generate-tuned-model": "unknown_model",
+    "gemini-caches-create": "not_found",
+    "gemini-interactions-create": "not_found",
+    "gemini-interactions-previous": "not_found",
+    "gemini-interactions-stream": "not_found",
+}
+# What is cached at the vendor has a system prompt of its own.
+OVERRIDDEN = {"gemini-full": {"gemini-cached-content": "override_rejected"}}
+LISTS = [found for found in ALL if found.method == "GET"]
+
 COMPRESSED = recording("http-request-body-gzip")
-SERVED = [found for found in ALL if found != COMPRESSED]
+UNSERVED = {COMPRESSED.name, *UNKNOWN, *(found.name for found in LISTS)}
+SERVED = [found for found in ALL if found.name not in UNSERVED]
 PASSED = [found for found in SERVED if found.status not in INSTEAD]
 REPLACED = [found for found in SERVED if found.status in INSTEAD]
 WHOLE = [found for found in PASSED if not found.aborted]
@@ -96,7 +121,12 @@ class Stage:
 
     async def replay(self, those: list[Recording]) -> list[Replayed]:
         """Replay those of this stage's family that were not yet; return what came of each."""
-        mine = [found for found in those if self.kind.startswith(found.family)]
+        refused = OVERRIDDEN.get(self.kind, {})
+        mine = [
+            found
+            for found in those
+            if self.kind.startswith(found.family) and found.name not in refused
+        ]
         for found in mine:
             if found.name not in self._done:
                 self._done[found.name] = await self._replayed(found)
@@ -170,12 +200,16 @@ async def test_vendor_is_sent_what_the_app_sent_but_for_what_is_injected(stage):
 @of_each_kind
 async def test_vendor_is_called_under_its_own_path_with_its_own_key(stage):
     key = stage.proxy.vendor_key
-    keys = {"openai": [f"Bearer {key}", None], "anthropic": [None, key]}
+    keys = {
+        "openai": [f"Bearer {key}", None, None],
+        "anthropic": [None, key, None],
+        "gemini": [None, None, key],
+    }
     host = stage.vendor.url.removeprefix("http://")
 
     replayed = await stage.replay(SERVED)
 
-    named = ("authorization", "x-api-key", "host")
+    named = ("authorization", "x-api-key", "x-goog-api-key", "host")
     assert {
         one.found.name: (
             one.received.line.split("?")[0].split(" ")[:2],
@@ -183,9 +217,17 @@ async def test_vendor_is_called_under_its_own_path_with_its_own_key(stage):
         )
         for one in replayed
     } == {
-        one.found.name: (["POST", one.found.call], [*keys[one.found.family], host])
+        one.found.name: (["POST", path_of(one.found)], [*keys[one.found.family], host])
         for one in replayed
     }
+
+
+def path_of(found):
+    """Return the path at the vendor: where the app has a model in it, the vendor's stands there."""
+    if found.family != "gemini":
+        return found.call
+    named = f"models/{injection_gemini.VENDOR_MODEL}:"
+    return found.path.replace(f"models/{found.model}:", named)
 
 
 @of_each_kind
@@ -262,17 +304,56 @@ async def test_answer_that_the_vendor_cut_is_cut_for_the_app(stage):
     } == set()
 
 
+def told_code(found, answer):
+    """Return our code, where SDKs of the family look for one."""
+    error = answer.json["error"]
+    if found.family == "gemini":
+        return error["details"][0]["reason"]
+    return error["details"]["error_code"] if found.family == "anthropic" else error["code"]
+
+
+async def answered_alone(stage, found):
+    """Return the proxy's own answer; the vendor must not have been called."""
+    before = len(stage.vendor.requests)
+    async with raw_app(stage.proxy.address) as app:
+        await app.send(found.request())
+        answer = await app.answer()
+    assert len(stage.vendor.requests) == before
+    return answer
+
+
+@pytest.mark.parametrize("stage", ["gemini-thin", "gemini-full"], indirect=True)
+async def test_what_is_not_there_is_answered_in_the_shape_that_the_sdk_reads(stage):
+    wanted = {**UNKNOWN, **OVERRIDDEN.get(stage.kind, {})}
+
+    answers = {name: await answered_alone(stage, recording(name)) for name in wanted}
+
+    assert {name: told_code(recording(name), one) for name, one in answers.items()} == wanted
+    assert {one.status for one in answers.values()} <= {400, 404}
+
+
+@pytest.mark.parametrize("stage", ["gemini-thin"], indirect=True)
+@pytest.mark.parametrize("found", LISTS, ids=lambda one: one.name)
+async def test_lists_of_models_are_the_proxys_own(stage, found):
+    answer = await answered_alone(stage, found)
+
+    version = stage.proxy.version("recommender", 1).id
+    rows = answer.json.get("models", [answer.json])
+    assert {row["name"]: row["version"] for row in rows}["models/recommender"] == version
+    every = len((*ALIASES, *DEPLOYMENTS, PROMPT_MODEL))
+    assert len(rows) == (every if found.path == "/v1/models" else 1)
+
+
 @of_each_kind
 async def test_vendors_refusal_of_the_proxy_itself_is_not_passed_on(stage):
-    def code_of(one):
-        error = one.answer.json["error"]
-        anthropic = one.found.family == "anthropic"
-        return error["details"]["error_code"] if anthropic else error["code"]
-
     replayed = await stage.replay(REPLACED)
 
     assert {
-        one.found.name: (one.answer.status, one.answer.header("x-proxy-error"), code_of(one))
+        one.found.name: (
+            one.answer.status,
+            one.answer.header("x-proxy-error"),
+            told_code(one.found, one.answer),
+        )
         for one in replayed
     } == {
         one.found.name: (502, INSTEAD[one.found.status], INSTEAD[one.found.status])
@@ -282,19 +363,13 @@ async def test_vendors_refusal_of_the_proxy_itself_is_not_passed_on(stage):
 
 @pytest.mark.parametrize("stage", ["openai-thin", "openai-full"], indirect=True)
 async def test_compressed_request_is_refused_before_the_vendor_is_called(stage):
-    before = len(stage.vendor.requests)
-
-    async with raw_app(stage.proxy.address) as app:
-        await app.send(COMPRESSED.request())
-        answer = await app.answer()
-
-    assert answer.status == 400
-    assert len(stage.vendor.requests) == before
+    assert (await answered_alone(stage, COMPRESSED)).status == 400
 
 
 TORN = {
     "openai-thin": recording("openai-chat-stream-split-utf8"),
     "anthropic-full": recording("anthropic-stream-crlf-split"),
+    "gemini-full": recording("gemini-stream-split"),
 }
 
 
