@@ -284,13 +284,15 @@ def _format(content: Content) -> JsonValue:
 
 def _with_prompt(asked: Asked, raw: Raw) -> Asked:
     prompt = read_nested(raw)
-    if "id" not in prompt:
+    # What the vendor's own pages call it in places; SDKs in Python send whatever a table holds.
+    named = "id" if "id" in prompt else "prompt_id"
+    if named not in prompt:
         raise InvalidRequest("prompt.id is required")
     given = prompt.get("variables")
     variables = common.read_prompt_variables(given) if given is not None else {}
     return msgspec.structs.replace(
         asked,
-        prompt_id=_text(prompt, "id"),
+        prompt_id=_text(prompt, named),
         prompt_version=_text(prompt, "version"),
         variables={**variables, **asked.variables},
     )

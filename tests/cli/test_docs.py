@@ -64,6 +64,7 @@ def busy(ctl):
     ctl.ok("freeze", "recommender")
     ctl.ok("unfreeze", "recommender")
     (ctl.directory / "report.json").write_text('{"cases": [{"name": "rain", "score": 0.5}]}')
+    (ctl.directory / "prompt.json").write_text(PROMPT)
     for version in ("v1", "v2"):
         ctl.ok("attach", "recommender", version, "--file", "report.json")
     (ctl.model / "evals.toml").write_text(EVALS)
@@ -78,8 +79,11 @@ expect = [{ contains = "rain" }]
 """
 
 
+PROMPT = '{"id": "pmpt_1", "model": "gpt-5.1", "instructions": "Hi", "tools": [{"type": "mcp"}]}'
+
 REAL = {
     "register": ["register", "recommender"],
+    "import": ["import", "openai-prompt", "prompt.json", "--name", "support", "--partial"],
     "checkout": ["checkout", "recommender", "v1", "--force"],
     "versions": ["versions", "recommender"],
     "versions-of-all": ["versions"],

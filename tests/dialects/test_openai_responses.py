@@ -193,6 +193,8 @@ def prompt(text):
         ('{"id":"pmpt_1","version":"2"}', "pmpt_1", "2"),
         ('{"id":"pmpt_1","version":null,"variables":null}', "pmpt_1", ""),
         ('{"version":"v2","id":"recommender","new":1}', "recommender", "v2"),
+        ('{"prompt_id":"pmpt_1","version":"2"}', "pmpt_1", "2"),
+        ('{"prompt_id":"pmpt_1","id":"pmpt_2"}', "pmpt_2", ""),
         ("null", "", ""),
         (f'{{"id":"{"p" * 512}","version":"{"v" * 512}"}}', "p" * 512, "v" * 512),
     ],
