@@ -209,7 +209,12 @@ def store_place(store: StoreSettings) -> str:
 async def _serve(plan: _Plan, sockets: Sockets, follower: Follower, kept: _Kept) -> Running:
     gateway, listener, vendors = _data_path(plan, follower)
     view = AdminView(
-        follower, gateway.stats, plan.sink, draining=lambda: gateway.draining, clock=time.monotonic
+        follower,
+        gateway.stats,
+        plan.sink,
+        draining=lambda: gateway.draining,
+        clock=time.monotonic,
+        circuits=gateway.router.circuits.shown,
     )
     servers: list[asyncio.AbstractServer] = []
     try:

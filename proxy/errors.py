@@ -158,6 +158,11 @@ class UpstreamTimeout(RequestError):
     text = "the vendor did not answer in time"
 
 
+class CircuitOpen(RequestError):
+    status, code, fault, passing = 503, "circuit_open", "vendor", True
+    text = "the vendor kept failing and is left alone for a moment"
+
+
 class Overloaded(RequestError):
     status, code, fault, passing = 503, "overloaded", "operator", True
     text = "the proxy has too many requests in flight"

@@ -21,7 +21,7 @@ PROMISED = {
     **dict.fromkeys(("wrong_dialect", "invalid_json", "invalid_request", "bad_framing"), 400),
     **dict.fromkeys(("missing_variable", "unknown_variable", "override_rejected"), 400),
     **dict.fromkeys(("not_pinned", "store_unavailable", "version_corrupt"), 503),
-    **dict.fromkeys(("overloaded", "draining"), 503),
+    **dict.fromkeys(("overloaded", "circuit_open", "draining"), 503),
     **dict.fromkeys(("upstream_unreachable", "upstream_protocol", "upstream_auth"), 502),
     "upstream_timeout": 504,
     "body_too_large": 413,

@@ -57,7 +57,9 @@ async def view(tmp_path, redis_server):
     stats = Stats()
     stats.count(RequestLine("", ""))
     async with following(store, tmp_path) as proxy:
-        yield AdminView(proxy.follower, stats, sink, draining=lambda: False, clock=Clock())
+        yield AdminView(
+            proxy.follower, stats, sink, draining=lambda: False, clock=Clock(), circuits=dict
+        )
     sink.close()
     await store.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ class AdminView:
     sink: LogSink
     draining: Callable[[], bool]
     clock: Callable[[], float]
+    circuits: Callable[[], Mapping[str, str]]
 
     @property
     def is_ready(self) -> bool:
@@ -49,6 +50,7 @@ class AdminView:
             "leased": follower.reporter.leased,
             "not_saved": follower.saver.not_saved,
             "in_flight": self.stats.in_flight,
+            "circuits": dict(self.circuits()),
             "drills": {drill.model: self._drill(drill) for drill in follower.drills.known.values()},
         }
 
@@ -71,6 +73,7 @@ class AdminView:
             "proxy_pins_rejected": len(state.rejected),
             "proxy_leased": follower.reporter.leased,
             "proxy_snapshot_saved": not follower.saver.not_saved,
+            "proxy_circuits_open": len(self.circuits()),
         }
         for name, value in gauges.items():
             yield f"# TYPE {name} gauge"

@@ -25,7 +25,7 @@ from proxy.http.listener import Request
 from proxy.http.server import ServerConnection
 from proxy.http.upstream import AnswerHead, UpstreamConnection
 from proxy.observe.request_line import Outcome
-from proxy.routing.address import Address, parse_address, prompt_address
+from proxy.routing.address import Address
 from proxy.routing.retry import Failure, Kind, Retry, retry_after_s
 from proxy.versions.names import ByLabel
 
@@ -109,7 +109,7 @@ class ManagedExchange:
             self._compose(asked, held)
             return
         try:
-            address = self._address(asked)
+            address = self._gateway.address(asked)
             self._line.model = address.model
             if isinstance(address.reference, ByLabel):
                 self._line.label = address.reference.label
@@ -121,12 +121,6 @@ class ManagedExchange:
             self._gateway.spawn(self._fetch(asked, address))
         else:
             self._compose(asked, found)
-
-    def _address(self, asked: Asked) -> Address:
-        if asked.prompt_id:
-            aliases = self._gateway.settings.models.prompts
-            return prompt_address(asked.prompt_id, asked.prompt_version, aliases)
-        return parse_address(asked.address)
 
     def _pass_through(self, asked: Asked) -> None:
         """Forward what is not ours, where the operator allows that; raises `UnknownModel` else."""
@@ -160,11 +154,11 @@ class ManagedExchange:
         line = self._line
         line.dropped, line.app_fields = made.composed.dropped, made.composed.app_fields
         self._plan, self._stamp = made, made.stamp
-        self._total = self._gateway.loop.time() + made.rules.timeout_s
+        now, first = self._gateway.loop.time(), 0
+        self._total = now + made.rules.timeout_s
         self._waits = made.rules.limits(self._gateway.waits)
-        first = 0
-        if len(made.targets) > 1:
-            self._attempts = self._gateway.router.attempts(made, self._dialect.name)
+        if made.rules.steered:
+            self._attempts = self._gateway.router.attempts(made, self._dialect.name, now)
             first = self._attempts.target
         self._call(made, first)
 
@@ -176,7 +170,7 @@ class ManagedExchange:
             self._attempt(made, target)
         except RequestError as error:
             alone = self._attempts is None or error.fault == "caller"
-            if alone or not self._repeats(Failure(Kind.NOT_SENT)):
+            if alone or not self._repeats(Failure(Kind.NOT_CALLED)):
                 self._answer_error(error)
 
     def _attempt(self, made: Plan, target: int) -> None:
@@ -191,6 +185,8 @@ class ManagedExchange:
         head, body, size = outgoing(made, target, route, self._endpoint, request.head, now)
         if line.proxy_ms is None:
             line.proxy_ms = round((time.perf_counter() - request.arrived) * 1000, 3)
+        if self._attempts is not None:
+            self._attempts.called(now)
         route.pool.send(self, head, body, size)
 
     def _wait(self, limit_s: float) -> None:
@@ -228,7 +224,8 @@ class ManagedExchange:
 
     def _repeats(self, failure: Failure) -> bool:
         """Have another attempt made, if the version's rules say so."""
-        assert self._plan is not None
+        if self._plan is None:
+            return False
         attempts, now = self._attempts, self._gateway.loop.time()
         if attempts is None:
             attempts = self._attempts = Attempts(self._plan.rules, (self._target,))
@@ -236,6 +233,7 @@ class ManagedExchange:
         if not isinstance(step, Retry):
             return False
         self._drop_upstream()
+        self._gateway.stats.count_retry(self._line.vendor, failure.name)
         self._connection.deadline = self._total
         if step.after_s:
             self._gateway.loop.call_later(step.after_s, self._again, step.target)
@@ -262,6 +260,8 @@ class ManagedExchange:
         fields, status = head.fields, head.status
         if status >= 400 and self._repeats(Failure(Kind.STATUS, status, retry_after_s(fields))):
             return
+        if self._attempts is not None and status < 400:
+            self._attempts.answered()
         wrong = problem(head, self._request.head.fields, own_credential=self._own_credential)
         if wrong is not None:
             self._drop_upstream()
@@ -372,9 +372,7 @@ class ManagedExchange:
     def expire(self, now: float) -> None:
         if self._paused:
             self._abort(Outcome.STALLED)
-        elif self._began or now >= self._total:
-            self._give_up(UpstreamTimeout())
-        elif self._upstream is None:
+        elif self._upstream is None and now < self._total:
             # Between two attempts, or while a connection is opened: those waits end by themselves.
             self._connection.deadline = self._total
         elif not self._repeats(Failure(Kind.FIRST_BYTE_TIMEOUT)):

@@ -27,6 +27,7 @@ from proxy.errors import (
 from proxy.fleet.follow import Follower
 from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.access import LOCAL, Access
+from proxy.gateway.circuits import Circuits
 from proxy.gateway.exchange import ManagedExchange
 from proxy.gateway.headers import sent_request_id
 from proxy.gateway.passing import PassingExchange
@@ -42,7 +43,14 @@ from proxy.observe.log_sink import LogSink
 from proxy.observe.request_line import Outcome, RequestLine
 from proxy.observe.request_log import RequestLog
 from proxy.observe.stats import Stats
-from proxy.routing.address import Address, Grant, check_grant, may_ask, parse_address
+from proxy.routing.address import (
+    Address,
+    Grant,
+    check_grant,
+    may_ask,
+    parse_address,
+    prompt_address,
+)
 from proxy.routing.rules import Waits
 from proxy.settings import Settings, Timeouts
 from proxy.versions.names import ByLabel, split_id
@@ -74,7 +82,7 @@ class Gateway:
         self.settings = settings
         self.follower = follower
         self.vendors = vendors
-        self.router = Router(vendors, dice)
+        self.router = Router(vendors, Circuits(log, stats), dice)
         self.stats = stats
         self.loop = loop
         self.draining = False
@@ -166,6 +174,13 @@ class Gateway:
         if pinned is None or grant is LOCAL:
             return pinned
         return pinned if may_ask(grant, asked.address, PROD) else None
+
+    def address(self, asked: Asked) -> Address:
+        """Return what a request asks for. Raises `UnknownModel` and `UnknownVersionAsked`."""
+        if asked.prompt_id:
+            aliases = self.settings.models.prompts
+            return prompt_address(asked.prompt_id, asked.prompt_version, aliases)
+        return parse_address(asked.address)
 
     def resolve(self, address: Address, grant: Grant) -> Pinned | Served | None:
         """Return what answers `address`, None if it is an explicit version that is not held.

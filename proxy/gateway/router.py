@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from proxy.gateway.attempts import Attempts
+from proxy.errors import CircuitOpen
+from proxy.gateway.attempts import Attempts, shut
+from proxy.gateway.circuits import Circuit, Circuits
 from proxy.gateway.plan import Plan
 from proxy.gateway.vendors import Vendors
 from proxy.routing.choose import order
@@ -13,17 +15,29 @@ from proxy.routing.choose import order
 class Router:
     """`dice` are thrown for versions whose requests are shared: numbers from [0, 1)."""
 
-    def __init__(self, vendors: Vendors, dice: Callable[[], float]) -> None:
+    def __init__(self, vendors: Vendors, circuits: Circuits, dice: Callable[[], float]) -> None:
+        self.circuits = circuits
         self._vendors = vendors
         self._dice = dice
 
-    def attempts(self, made: Plan, dialect: str) -> Attempts:
-        """Return the attempts of a request that has several targets, the first one chosen.
+    def attempts(self, made: Plan, dialect: str, now: float) -> Attempts:
+        """Return the attempts of a request that may go here or there, the first target chosen.
 
         Vendors that are not configured here, or do not speak `dialect`, are passed over; if that
-        leaves none, the first is called for what its absence is answered with.
+        leaves none, the first is called for what its absence is answered with. Raises
+        `CircuitOpen` if no target is to be called, and the rules say that none is then.
         """
-        speaks = self._vendors.speaks
+        rules, speaks = made.rules, self._vendors.speaks
         able = [n for n, target in enumerate(made.targets) if speaks(target.vendor, dialect)]
-        draw = self._dice() if made.rules.weights else 0.0
-        return Attempts(made.rules, order(made.rules, tuple(able) or (0,), draw))
+        circuits = self._circuits_of(made)
+        refusing = shut(circuits, now)
+        if rules.breaker is not None and rules.breaker.refuse and refusing.issuperset(able or (0,)):
+            raise CircuitOpen()
+        draw = self._dice() if rules.weights else 0.0
+        return Attempts(rules, order(rules, tuple(able) or (0,), draw, refusing), circuits)
+
+    def _circuits_of(self, made: Plan) -> Sequence[Circuit]:
+        limits = made.rules.breaker
+        if limits is None:
+            return ()
+        return tuple(self.circuits.of(target, limits) for target in made.targets)

@@ -1,6 +1,7 @@
 """Counters of requests, for the admin listener.
 
-Labels come from closed sets only: version ids from the store, outcomes, dialects, status classes.
+Labels come from closed sets only: version ids from the store, outcomes, dialects, status classes,
+vendors from the settings, kinds of failures.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Stats:
     loop_lag_s: float = 0.0
     requests: Counter[Series] = field(default_factory=Counter)
     unmanaged: Counter[Passed] = field(default_factory=Counter)
+    retries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    circuits_opened: Counter[str] = field(default_factory=Counter)
 
     def count(self, line: RequestLine) -> None:
         series = (line.version or "", line.dialect or "", line.outcome, line.status // 100)
@@ -39,6 +42,10 @@ class Stats:
         self.requests[series] += 1
         if line.unmanaged:
             self.unmanaged[line.vendor or "", line.outcome, line.status // 100] += 1
+
+    def count_retry(self, vendor: str | None, failure: str) -> None:
+        """Count an attempt that is followed by another one, by what it failed with."""
+        self.retries[vendor or "", failure] += 1
 
     def lines(self) -> Iterator[str]:
         """Yield the counters in Prometheus' text format."""
@@ -54,3 +61,9 @@ class Stats:
         for (vendor, outcome, status), count in sorted(self.unmanaged.items()):
             labels = f'vendor="{vendor}",outcome="{outcome}",status="{status}xx"'
             yield f"proxy_unmanaged_requests_total{{{labels}}} {count}"
+        yield "# TYPE proxy_retries_total counter"
+        for (vendor, failure), count in sorted(self.retries.items()):
+            yield f'proxy_retries_total{{vendor="{vendor}",failure="{failure}"}} {count}'
+        yield "# TYPE proxy_circuits_opened_total counter"
+        for vendor, count in sorted(self.circuits_opened.items()):
+            yield f'proxy_circuits_opened_total{{vendor="{vendor}"}} {count}'

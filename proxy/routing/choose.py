@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from proxy.routing.rules import Rules
 
 
-def order(rules: Rules, able: tuple[int, ...], draw: float) -> tuple[int, ...]:
+def order(
+    rules: Rules, able: tuple[int, ...], draw: float, shut: Collection[int] = ()
+) -> tuple[int, ...]:
     """Return `able`, the numbers of targets that can be asked, in the order to ask them.
 
     Of those that share the requests the first is drawn by weight, with `draw` from [0, 1); the
-    others follow as they stand in the version, fallbacks last.
+    others follow as they stand in the version, fallbacks last. None of `shut`, whose circuits are
+    open, comes first, unless that leaves nobody: then all are treated alike.
     """
-    sharing = [target for target in able if target < len(rules.weights)]
-    if len(sharing) < 2:
-        return able
-    first = sharing[pick([rules.weights[target] for target in sharing], draw)]
+    free = [target for target in able if target not in shut] or able
+    sharing = [target for target in free if target < len(rules.weights)]
+    first = free[0]
+    if len(sharing) > 1:
+        first = sharing[pick([rules.weights[target] for target in sharing], draw)]
     return (first, *(target for target in able if target != first))
 
 

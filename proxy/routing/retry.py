@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from proxy.routing.rules import Rules
@@ -28,7 +27,8 @@ MAX_WAIT_S = 10.0
 class Kind(StrEnum):
     """How an attempt failed. Those that `retry_on` may name have the name that is used there."""
 
-    NOT_SENT = "not_sent"  # nothing of the request can have reached the vendor
+    NOT_CALLED = "not_called"  # the proxy could not even try
+    NO_CONNECTION = "no_connection"  # the vendor could not be reached: nothing was sent
     STATUS = "status"  # an answer with a status of 400 or more
     FIRST_BYTE_TIMEOUT = "first_byte_timeout"  # no head of an answer in time
     RESET = "reset"  # the connection ended before there was a head
@@ -43,6 +43,11 @@ class Failure:
     status: int = 0
     retry_after_s: float = 0.0
 
+    @property
+    def name(self) -> str:
+        """As `retry_on` writes it, where that can name it."""
+        return f"status:{self.status}" if self.status else self.kind
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -50,7 +55,8 @@ class Standing:
 
     `order` are the targets that it may go to, by number, as they are to be tried; `tried` those
     that it went to, one an attempt. `waits` says of targets in how many seconds they may be asked
-    again, `left_s` is what is left of the request's time. `begun`: the app has a byte.
+    again, `left_s` is what is left of the request's time. `begun`: the app has a byte. `shut` are
+    targets whose circuits are open.
     """
 
     order: tuple[int, ...]
@@ -58,6 +64,7 @@ class Standing:
     waits: Mapping[int, float] = field(default_factory=dict)
     left_s: float = float("inf")
     begun: bool = False
+    shut: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def targets(primary: VendorModel, routing: Routing) -> tuple[VendorModel, ...]:
 
 def counts(rules: Rules, failure: Failure) -> bool:
     """Say whether another attempt may follow, as far as what went wrong decides that."""
-    if failure.kind is Kind.NOT_SENT:
+    if failure.kind in (Kind.NOT_CALLED, Kind.NO_CONNECTION):
         return True
     if failure.kind is not Kind.STATUS:
         return failure.kind in rules.retry_on
@@ -96,7 +103,11 @@ def decide(rules: Rules, failure: Failure, standing: Standing) -> Retry | GiveUp
         return GiveUp("the rules do not let this be repeated")
     if len(standing.tried) >= rules.attempts:
         return GiveUp("no attempt is left")
-    after_s, target = min(_candidates(standing), key=lambda candidate: candidate[0])
+    candidates = _candidates(standing)
+    free = [candidate for candidate in candidates if candidate[1] not in standing.shut]
+    if not free and rules.breaker is not None and rules.breaker.refuse:
+        return GiveUp("the circuits of all targets are open")
+    after_s, target = min(free or candidates, key=lambda candidate: candidate[0])
     if after_s > MAX_WAIT_S or after_s >= standing.left_s:
         return GiveUp("no target can be asked in time")
     return Retry(target, after_s)
@@ -129,10 +140,10 @@ def retry_after_s(fields: Mapping[bytes, bytes]) -> float:
 
 
 def _date(value: bytes | None) -> datetime | None:
-    """Read an HTTP date; they are all in GMT (RFC 9110, section 5.6.7)."""
+    """Read an HTTP date (RFC 9110, section 5.6.7); its obsolete forms are not read."""
     if value is None or len(value) > 64:
         return None
     try:
-        return parsedate_to_datetime(value.decode("latin-1")).replace(tzinfo=None)
+        return datetime.strptime(value.decode("latin-1"), "%a, %d %b %Y %H:%M:%S GMT")
     except ValueError:
         return None

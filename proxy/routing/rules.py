@@ -27,11 +27,22 @@ class Waits(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+class BreakerLimits(msgspec.Struct, frozen=True, gc=False):
+    """When a target is left alone. `refuse` says that a request is refused where all targets are;
+    else it is sent all the same."""
+
+    failures: int
+    window_s: float
+    open_s: float
+    refuse: bool = False
+
+
 class Rules(msgspec.Struct, frozen=True, gc=False):
     """What `[routing]` of a version says.
 
     `waits` is None where it leaves all of them to the operator, which most do. `weights` are those
     of the targets that share the requests, the first of all; empty where one gets them all.
+    `steered` is False where there is nothing to choose: one target, whatever it does.
     """
 
     timeout_s: float
@@ -39,6 +50,8 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
     retry_on: frozenset[str] = frozenset()
     waits: Waits | None = None
     weights: tuple[int, ...] = ()
+    breaker: BreakerLimits | None = None
+    steered: bool = False
 
     @classmethod
     def of(cls, routing: Routing) -> Rules:
@@ -49,6 +62,8 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
             frozenset(routing.retry_on),
             _waits(routing),
             shared if routing.targets else (),
+            _breaker(routing),
+            bool(routing.targets or routing.fallback or routing.breaker is not None),
         )
 
     def limits(self, operators: Waits) -> Waits:
@@ -62,3 +77,10 @@ def _waits(routing: Routing) -> Waits | None:
     if own == (None, None, None):
         return None
     return Waits(*(math.inf if seconds is None else seconds for seconds in own))
+
+
+def _breaker(routing: Routing) -> BreakerLimits | None:
+    said = routing.breaker
+    if said is None:
+        return None
+    return BreakerLimits(said.failures, said.window_s, said.open_s, said.all_open == "refuse")

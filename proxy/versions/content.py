@@ -92,6 +92,7 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 VendorName = Annotated[str, AfterValidator(_model_name)]
 Wait = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 Integer = Annotated[int, Field(strict=True, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+Pause = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Weight = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}\z")]
@@ -252,6 +253,15 @@ class Policy(_Part):
     )
 
 
+class BreakerRules(_Part):
+    """When a target that keeps failing is left alone for a while."""
+
+    failures: Integer = Field(5, ge=1, le=100)
+    window_s: Pause = 30.0
+    open_s: Pause = 15.0
+    all_open: Literal["try", "refuse"] = "try"
+
+
 class Routing(_Part):
     """Where a request goes, how long that may take, and what another attempt follows.
 
@@ -270,6 +280,7 @@ class Routing(_Part):
     weight: Weight = 1
     targets: tuple[SharedTarget, ...] = Field((), max_length=16)
     fallback: tuple[VendorModel, ...] = ()
+    breaker: BreakerRules | None = None
 
 
 class Content(_Part):

@@ -27,7 +27,9 @@ async def story(tmp_path):
     sink = LogSink(LogFile(), most_lines=10)
     async with following(store, tmp_path / "kept", clock=clock) as proxy:
         await proxy.lines("pin.rejected")
-        view = AdminView(proxy.follower, Stats(), sink, draining=lambda: False, clock=clock)
+        view = AdminView(
+            proxy.follower, Stats(), sink, draining=lambda: False, clock=clock, circuits=dict
+        )
         yield view, proxy, hot, clock
     sink.close()
     await store.close()

@@ -10,7 +10,7 @@ from proxy.routing.retry import targets
 from proxy.routing.rules import Rules
 from proxy.versions.content import Routing, SharedTarget, VendorModel
 
-weightings = st.lists(st.integers(1, 1000), min_size=1, max_size=6)
+weightings = st.lists(st.integers(1, 40), min_size=1, max_size=6)
 draws = st.floats(0, 1, exclude_max=True)
 
 
@@ -74,3 +74,20 @@ def test_targets_are_numbered_first_those_that_share_and_then_the_fallbacks():
     assert targets(one, routing) == (one, shared, three)
     assert Rules.of(routing).weights == (3, 9)
     assert Rules.of(Routing(fallback=(three,))).weights == ()
+
+
+@given(choices(), draws, st.sets(st.integers(0, 8)))
+def test_nobody_whose_circuit_is_open_comes_first_unless_all_are(choice, draw, shut):
+    rules, able = choice
+
+    first, *rest = order(rules, able, draw, shut)
+
+    assert sorted([first, *rest]) == list(able)
+    assert first not in shut or shut.issuperset(able)
+
+
+@given(choices(), draws)
+def test_where_all_circuits_are_open_none_counts(choice, draw):
+    rules, able = choice
+
+    assert order(rules, able, draw, set(able)) == order(rules, able, draw)

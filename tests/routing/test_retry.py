@@ -21,13 +21,13 @@ from proxy.routing.retry import (
     retry_after_s,
     targets,
 )
-from proxy.routing.rules import Rules
+from proxy.routing.rules import BreakerLimits, Rules
 from proxy.versions.content import Routing, VendorModel
 
 PRIMARY = VendorModel(vendor="openai", id="gpt-4o")
 OTHERS = tuple(VendorModel(vendor=f"vendor-{n}", id="gpt-4o") for n in range(1, 4))
 
-NOT_SENT = Failure(Kind.NOT_SENT)
+NOT_SENT = Failure(Kind.NO_CONNECTION)
 NO_ATTEMPT = GiveUp("no attempt is left")
 NOT_LET = GiveUp("the rules do not let this be repeated")
 TOO_LATE = GiveUp("no target can be asked in time")
@@ -53,7 +53,8 @@ def standings(draw, *begun):
     order = tuple(draw(st.permutations(range(draw(st.integers(1, 5))))))
     tried = tuple(draw(st.lists(st.sampled_from(order), min_size=1, max_size=10)))
     waits = draw(st.dictionaries(st.sampled_from(order), st.floats(-5, 100), max_size=3))
-    return Standing(order, tried, waits, draw(st.floats(-1, 700)), draw(st.sampled_from(begun)))
+    left_s, shut = draw(st.floats(-1, 700)), draw(st.frozensets(st.sampled_from(order)))
+    return Standing(order, tried, waits, left_s, draw(st.sampled_from(begun)), shut)
 
 
 def rules_of(attempts, *retry_on):
@@ -149,10 +150,35 @@ def test_a_retry_keeps_every_limit(version_rules, failure, stands):
 def test_nobody_waits_while_another_target_could_be_asked(version_rules, failure, stands):
     step = decide(version_rules, failure, stands)
 
-    free = [t for t in stands.order if t not in stands.tried and stands.waits.get(t, 0) <= 0]
+    untried = set(stands.order) - set(stands.tried) - stands.shut
+    free = [target for target in untried if stands.waits.get(target, 0) <= 0]
     if isinstance(step, Retry) and free:
         assert step.after_s == 0
         assert step.target in free
+
+
+@given(rules, failures, standings(False))
+def test_who_is_shut_is_asked_only_where_all_are(version_rules, failure, stands):
+    step = decide(version_rules, failure, stands)
+
+    if isinstance(step, Retry) and step.target in stands.shut:
+        assert stands.shut.issuperset(stands.order)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "outcome"),
+    [
+        (False, Retry(1, 0.0)),
+        (True, GiveUp("the circuits of all targets are open")),
+    ],
+)
+def test_rules_say_what_follows_where_all_are_shut(refuse, outcome):
+    limits = BreakerLimits(5, 30.0, 15.0, refuse)
+    version_rules = Rules(600.0, 5, breaker=limits)
+
+    step = decide(version_rules, NOT_SENT, standing(1, 0, shut=frozenset({0, 1})))
+
+    assert step == outcome
 
 
 def test_all_targets_are_asked_before_one_is_asked_again():
@@ -206,7 +232,14 @@ def test_how_long_a_vendor_asks_to_wait(fields, seconds):
     assert retry_after_s(fields) == seconds
 
 
-dates = st.from_regex(rb"[A-Z][a-z]{2}, [0-9]{1,2} [JFMAND][a-z]{2} [0-9]{1,5} [0-9:]{1,9} .{0,4}")
+dates = st.builds(
+    lambda day, month, year, time, zone: f"Thu, {day} {month} {year} {time}{zone}".encode(),
+    st.integers(0, 40),
+    st.sampled_from(["Jan", "Feb", "Nov", "Smarch"]),
+    st.sampled_from([0, 1, 70, 1970, 2026, 9999, 10000, 10**30]),
+    st.sampled_from(["00:00:00", "23:59:60", "24:00:00", "99:99:99", "00:00", ""]),
+    st.sampled_from([" GMT", " +9999", " -0000", " X", "", " +999999999999"]),
+)
 
 
 @given(st.dictionaries(st.sampled_from([b"retry-after", b"date"]), st.binary(max_size=80) | dates))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxy.routing.retry import MAX_BACKOFF_S, MAX_WAIT_S, SAME_TARGET_DELAY_S
-from proxy.versions.content import Content, Routing, complaints
+from proxy.versions.content import BreakerRules, Content, Routing, complaints
 from proxy.versions.sources import read
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "routing.md").read_text()
@@ -18,16 +18,21 @@ def rows(table):
     return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
 
 
-def shown(default):
-    if default is None:
-        return "the operator's"
-    return "none" if default == () else f"`{str(default).lower().removesuffix('.0')}`"
+def defaults_of(part):
+    """Return the fields of a table in the file with their defaults, as the page writes them."""
+    shown = {None: "none", (): "none"}
+    waits = {f"{name}_timeout_s" for name in ("connect", "first_byte", "idle")}
+    return {
+        f"`{name}`": "the operator's"
+        if name in waits
+        else shown.get(field.default, f"`{str(field.default).lower().removesuffix('.0')}`")
+        for name, field in part.model_fields.items()
+    }
 
 
-def test_every_field_is_on_the_page_with_its_default():
-    fields = {f"`{name}`": shown(field.default) for name, field in Routing.model_fields.items()}
-
-    assert {row[0]: row[1] for row in rows("fields")} == fields
+@pytest.mark.parametrize(("table", "part"), [("fields", Routing), ("breaker", BreakerRules)])
+def test_every_field_is_on_the_page_with_its_default(table, part):
+    assert {row[0]: row[1] for row in rows(table)} == defaults_of(part)
 
 
 def test_the_examples_are_versions():

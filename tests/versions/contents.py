@@ -132,6 +132,10 @@ routings = st.fixed_dictionaries(
         "idle_timeout_s": st.floats(0.5, 1000),
         "retry_on": st.lists(st.sampled_from(["status:429", "status:404", "status:529"])),
         "may_bill_twice": st.booleans(),
+        "breaker": st.just({})
+        | st.fixed_dictionaries(
+            {"failures": st.integers(1, 100), "all_open": st.sampled_from(["try", "refuse"])}
+        ),
         "fallback": st.lists(vendor_models, max_size=2),
     },
 ) | st.fixed_dictionaries(
