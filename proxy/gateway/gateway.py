@@ -30,6 +30,8 @@ from proxy.gateway.access import LOCAL, Access
 from proxy.gateway.circuits import Circuits
 from proxy.gateway.exchange import ManagedExchange
 from proxy.gateway.headers import sent_request_id
+from proxy.gateway.kept import DIALECT as KEEPING
+from proxy.gateway.kept import kept_path, named_vendor
 from proxy.gateway.passing import PassingExchange
 from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, answer_json
 from proxy.gateway.router import Router
@@ -109,10 +111,14 @@ class Gateway:
         try:
             return Admitted(grant, find_endpoint(head))
         except (NotFound, MethodNotAllowed):
-            through = self.unmanaged.through(head, grant)
+            kept = kept_path(head)
+            if kept is not None:
+                through = self.vendors.keeping(KEEPING, named_vendor(head))
+            else:
+                through = self.unmanaged.through(head, grant)
             if through is None:
                 raise
-            return Admitted(grant, None, through)
+            return Admitted(grant, None, through, kept or b"")
 
     def begin(self, connection: ServerConnection, request: Request) -> Exchange | None:
         exchange: ManagedExchange | PassingExchange

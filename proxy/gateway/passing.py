@@ -79,7 +79,10 @@ class PassingExchange:
             return
         line.attempt = 1
         line.proxy_ms = round((time.perf_counter() - self._request.arrived) * 1000, 3)
-        head = through_head(self._request.head, route.prefix, route.host, credential)
+        sent, path = self._request.head, self._request.admitted.path
+        # What has a path of its own at the vendor is known well enough for the vendor's own ways.
+        calls = route.calls if path else None
+        head = through_head(sent, route.prefix, route.host, credential, path=path, calls=calls)
         route.pool.send(self, head, (), 0)
 
     @property

@@ -26,11 +26,13 @@ TWICE = "an Anthropic SDK's base_url must not end in /v1"
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A request whose head was let through. `endpoint` None: the list of models, or one of it;
-    or what is passed `through` to a vendor, unread."""
+    or what is passed `through` to a vendor, unread; `path` is the dialect's for that, if there is
+    one."""
 
     grant: Grant
     endpoint: Endpoint | None
     through: VendorRoute | None = None
+    path: bytes = b""
 
 
 class Table:

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from proxy.dialects.registry import DIALECTS
+from proxy.gateway.calls import Calls
 from proxy.gateway.headers import FORWARDED, WITH_CREDENTIAL
 from proxy.gateway.routes import dialect_of
 from proxy.http.head import Head
@@ -71,9 +72,18 @@ def shown(head: Head) -> str:
     return f"{head.method.decode()} {head.path.decode()}"[:MOST_SHOWN]
 
 
-def through_head(head: Head, prefix: bytes, host: bytes, credential: bytes | None) -> bytes:
+def through_head(
+    head: Head,
+    prefix: bytes,
+    host: bytes,
+    credential: bytes | None,
+    *,
+    path: bytes = b"",
+    calls: Calls | None = None,
+) -> bytes:
     """Build the head of a call to a vendor, ended. `prefix` is the path of its base URL;
-    `credential` None: the app's own passes.
+    `credential` None: the app's own passes. `path`, if there is one, stands in place of the app's,
+    and is called as `calls` say.
 
     The body's framing is the one that the parser went by: a length that it read, or chunks.
     """
@@ -89,7 +99,8 @@ def through_head(head: Head, prefix: bytes, host: bytes, credential: bytes | Non
         or (credential is None and item[0] in WITH_CREDENTIAL)
     ]
     query = head.query if credential is None else query_without_keys(head.query)
-    target = prefix + head.path + query
+    path = path or head.path
+    target = calls.target(path, "", query) if calls is not None else prefix + path + query
     return b"".join(
         (
             b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (head.method, target, host),

@@ -57,6 +57,13 @@ class Vendors:
         """Return the first vendor that speaks `dialect`: where unmanaged requests go."""
         return next((r for r in self._routes.values() if dialect in r.dialects), None)
 
+    def keeping(self, dialect: str, named: str) -> VendorRoute | None:
+        """Return the vendor `named` if it speaks `dialect`, else the first one that does."""
+        route = self._routes.get(named)
+        if route is not None and dialect in route.dialects:
+            return route
+        return self.speaking(dialect)
+
     def of_family(self, prefix: str) -> VendorRoute | None:
         """Return the first vendor that speaks a dialect whose name begins so."""
         routes = self._routes.values()

@@ -15,7 +15,6 @@ from proxy.simvendor.asked import (
     Call,
     Tool,
     calls,
-    compact,
     pieces,
     seed_of,
     settings_of,
@@ -23,6 +22,9 @@ from proxy.simvendor.asked import (
     text,
     text_of,
     words,
+)
+from proxy.simvendor.asked import (
+    compact as as_json,
 )
 from proxy.simvendor.wrong import SERVER_ERROR
 
@@ -56,9 +58,9 @@ ECHOED: Json = {
 
 def asked(body: Json, raw: bytes) -> Asked:
     """Read a checked body; `raw` is its bytes."""
-    items = _items(body.get("input"))
-    messages = [item for item in items if "role" in item]
-    turns = [item for item in items if item.get("role") not in SYSTEM_ROLES]
+    given = items(body.get("input"))
+    messages = [item for item in given if "role" in item]
+    turns = [item for item in given if item.get("role") not in SYSTEM_ROLES]
     users = [item for item in turns if item.get("role") == "user"]
     last = turns[-1] if turns else {}
     told = last.get("type") == "function_call_output"
@@ -83,11 +85,10 @@ def asked(body: Json, raw: bytes) -> Asked:
 
 def answer(body: Json, question: Asked) -> Answer:
     """Return the tidy answer to a checked body."""
-    tokens, cut = pieces(question, text(question))
+    tokens, _ = pieces(question, text(question))
     made = calls(question)
-    cut = cut and not made
-    output = [_call_item(call) for call in made] or [_message(question, "".join(tokens), cut)]
-    done = _response(body, question, output, "incomplete" if cut else "completed")
+    done = document(body, question, "completed")
+    output = done["output"]
     if not body.get("stream"):
         return whole(done)
     options = body.get("stream_options") or {}
@@ -104,7 +105,41 @@ def answer(body: Json, question: Asked) -> Answer:
     return Answer(STREAM, encoded, _failure(len(events)))
 
 
-def _items(given: Any) -> list[dict[str, Any]]:
+def document(body: Json, question: Asked, status: str) -> dict[str, Any]:
+    """Return a response that stands at `status`; a complete one may be cut by its limit."""
+    if status != "completed":
+        return _response(body, question, [], status)
+    tokens, cut = pieces(question, text(question))
+    made = calls(question)
+    cut = cut and not made
+    output = [_call_item(call) for call in made] or [_message(question, "".join(tokens), cut)]
+    return _response(body, question, output, "incomplete" if cut else "completed")
+
+
+def count(body: Json, question: Asked) -> Answer:
+    """Return how many tokens a checked body would put in."""
+    return whole({"object": "response.input_tokens", "input_tokens": question.input_tokens})
+
+
+def compact(body: Json, question: Asked) -> Answer:
+    """Return a conversation made compact, which nobody but the vendor can read."""
+    item = {"id": f"cmp_{question.seed}", "type": "compaction", "encrypted_content": question.seed}
+    return whole(
+        {
+            "id": id_of(question),
+            "object": "response.compaction",
+            "created_at": CREATED,
+            "output": [item],
+            "usage": _usage(question, []),
+        }
+    )
+
+
+def id_of(question: Asked) -> str:
+    return f"resp_{question.seed}"
+
+
+def items(given: Any) -> list[dict[str, Any]]:
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
     return [item for item in given or () if isinstance(item, dict)]
@@ -154,11 +189,11 @@ def _response(body: Json, question: Asked, output: list[Any], status: str) -> di
     echoed = {name: body.get(name) for name in ECHOED if body.get(name) is not None}
     ended = status in ("completed", "incomplete")
     return {
-        "id": f"resp_{question.seed}",
+        "id": id_of(question),
         "object": "response",
         "created_at": CREATED,
         "status": status,
-        "background": False,
+        "background": body.get("background") is True,
         "completed_at": CREATED + 1 if status == "completed" else None,
         "error": None,
         "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
@@ -214,7 +249,7 @@ def _calling(made: list[Call]) -> Iterator[Event]:
 
 def _event(number: int, event: Event) -> bytes:
     name, fields = event
-    body = compact({"type": name, "sequence_number": number, **fields})
+    body = as_json({"type": name, "sequence_number": number, **fields})
     return f"event: {name}\ndata: {body}\n\n".encode()
 
 

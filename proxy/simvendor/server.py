@@ -28,6 +28,7 @@ from proxy.simvendor.answer import CREATED, STREAM, Answer, whole
 from proxy.simvendor.asked import SNAPSHOTS, Asked
 from proxy.simvendor.player import Player, plain, refusal
 from proxy.simvendor.script import Fail, Refuse, Rest, Step, asked_for
+from proxy.simvendor.stored import Stored
 from proxy.simvendor.wrong import (
     Wrong,
     check_chat,
@@ -100,6 +101,10 @@ _OPENAI = _House(
         "x-ratelimit-reset-requests": "6ms",
     },
 )
+_AZURE = replace(
+    _OPENAI,
+    check_key=lambda headers: None if headers.get("api-key") else _OPENAI.check_key(headers),
+)
 _ANTHROPIC = _House(
     messages_wrong.check_key,
     lambda wrong: messages_wrong.body_of(wrong.status, wrong.error["message"]),
@@ -117,6 +122,12 @@ _SPOKEN = {
     "/v1/responses": _Spoken(
         _OPENAI, lambda body, _: check_responses(body), responses.asked, responses.answer
     ),
+    "/v1/responses/input_tokens": _Spoken(
+        _OPENAI, lambda body, _: check_responses(body), responses.asked, responses.count
+    ),
+    "/v1/responses/compact": _Spoken(
+        _OPENAI, lambda body, _: check_responses(body), responses.asked, responses.compact
+    ),
     "/v1/embeddings": _Spoken(
         _OPENAI, lambda body, _: check_embeddings(body), embeddings.asked, embeddings.answer
     ),
@@ -129,6 +140,19 @@ _SPOKEN = {
     "/v1/messages/count_tokens": _Spoken(
         _ANTHROPIC, messages_wrong.check_count, messages.asked, messages.count
     ),
+}
+
+
+# Azure's older API has the model in the path, and wants to be told which version it is; in the
+# newer one all is as elsewhere, behind a prefix. Both take another header for the key too.
+_DEPLOYED = {
+    f"/openai/deployments/{{deployment}}/{call}": replace(_SPOKEN[f"/v1/{call}"], house=_AZURE)
+    for call in ("chat/completions", "completions", "embeddings")
+}
+_AZURES = {
+    f"/openai{path}": replace(spoken, house=_AZURE)
+    for path, spoken in _SPOKEN.items()
+    if spoken.house is _OPENAI
 }
 
 
@@ -156,6 +180,7 @@ class SimulatedVendor:
         self._models = (*SNAPSHOTS, *SNAPSHOTS.values(), *models)
         self._scripts: deque[Sequence[Step]] = deque()
         self._served = 0
+        self._stored = Stored()
         self._runner: web.AppRunner | None = None
         self.seen: deque[Exchange] = deque(maxlen=min(record, MAX_RECORDED))
 
@@ -195,8 +220,14 @@ class SimulatedVendor:
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
-        for path, spoken in _SPOKEN.items():
+        made = replace(_SPOKEN["/v1/responses"], answer=self._stored.answer)
+        every = {**_SPOKEN, **_AZURES, **_DEPLOYED, "/v1/responses": made}
+        for path, spoken in every.items():
             app.router.add_post(path, self._recorded(spoken))
+        app.router.add_route("GET", "/v1/responses/{id}", self._about)
+        app.router.add_route("DELETE", "/v1/responses/{id}", self._about)
+        app.router.add_route("GET", "/v1/responses/{id}/{call:input_items}", self._about)
+        app.router.add_route("POST", "/v1/responses/{id}/{call:cancel}", self._about)
         app.router.add_get("/v1/models", self._list)
         app.router.add_route("*", "/{path:.*}", _unknown)
         return app
@@ -224,7 +255,7 @@ class SimulatedVendor:
         try:
             if self._auth:
                 house.check_key(request.headers)
-            body = parsed(exchange.body)
+            body = _of_deployment(request, parsed(exchange.body))
             spoken.check(body, request.headers)
             question = spoken.asked(body, exchange.body)
         except Wrong as wrong:
@@ -260,6 +291,28 @@ class SimulatedVendor:
         self._served += 1
         return {name: value.format(self._served) for name, value in house.headers.items()}
 
+    async def _about(self, request: web.Request) -> web.StreamResponse:
+        """Answer a call about a response that was made before."""
+        headers = [(name, value) for name, value in request.headers.items()]
+        exchange = Exchange(request.method, request.path_qs, headers, await request.read())
+        self.seen.append(exchange)
+        asked = request.match_info
+        try:
+            if self._auth:
+                _OPENAI.check_key(request.headers)
+            answer = self._stored.call(
+                request.method, asked["id"], asked.get("call", ""), request.query
+            )
+        except Wrong as wrong:
+            exchange.outcome = "refused"
+            return refusal(Refuse(wrong.status, wrong.body()), self._headers(_OPENAI))
+        finally:
+            exchange.ended.set()
+        exchange.outcome = "answered"
+        if answer.content_type != STREAM:
+            return plain(answer, self._headers(_OPENAI))
+        return await Player(request, answer, self._headers(_OPENAI), self._pace_ms).play([Rest()])
+
     async def _list(self, request: web.Request) -> web.StreamResponse:
         house = _ANTHROPIC if messages_wrong.API in request.headers else _OPENAI
         try:
@@ -269,6 +322,16 @@ class SimulatedVendor:
             return refusal(Refuse(wrong.status, house.refused(wrong)), self._headers(house))
         listing = _page if house is _ANTHROPIC else _listing
         return plain(whole(listing(self._models)), self._headers(house))
+
+
+def _of_deployment(request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """Return `body` with the model of Azure's path, if that has one. Raises `Wrong`."""
+    name = request.match_info.get("deployment")
+    if name is None:
+        return body
+    if "api-version" not in request.query:
+        raise Wrong(404, "Resource not found", code="404")
+    return {**body, "model": name}
 
 
 def _refusal(script: Sequence[Step], answer: Answer) -> Refuse | None:
