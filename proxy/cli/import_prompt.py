@@ -14,9 +14,9 @@ from proxy.control.import_prompt import ImportReport, Wish, import_prompt
 HELP = """\
 Make the files of a model of a prompt that is stored elsewhere.
 
-SOURCE is openai-prompt. FILE is JSON: what OpenAI's dashboard shows of a prompt,
-the body of a request that says the same, or a response to a call by prompt.
-docs/migrate-openai-prompts.md says how to come by one.
+SOURCE is openai-prompt. FILE is JSON: what OpenAI's dashboard shows of a
+prompt, the body of a request that says the same, or a response to a call by
+prompt. docs/migrate-openai-prompts.md says how to come by one.
 
 What is not understood is listed with its line, and nothing is written; with
 --partial it is left out. A folder that holds a model is not touched without
