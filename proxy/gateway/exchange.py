@@ -232,7 +232,9 @@ class ManagedExchange:
         step = attempts.after(failure, now, self._total, begun=self._began)
         if not isinstance(step, Retry):
             return False
-        self._drop_upstream()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.pass_over()
         self._gateway.stats.count_retry(self._line.vendor, failure.name)
         self._connection.deadline = self._total
         if step.after_s:

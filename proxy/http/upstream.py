@@ -19,6 +19,7 @@ import msgspec
 from proxy.errors import Overloaded, RequestError, UpstreamProtocol, UpstreamUnreachable
 from proxy.http.deadlines import NEVER, Deadlines
 from proxy.http.outbox import Outbox
+from proxy.http.unwanted import MOST_UNWANTED_BYTES, UNWANTED_S, Unwanted
 from proxy.settings import Limits, Timeouts
 
 Buffer = bytes | bytearray | memoryview | msgspec.Raw
@@ -131,6 +132,16 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._reusable = False
         self._transport.abort()
 
+    def pass_over(self) -> None:
+        """Let go of an answer that has begun. What is small is read to its end, so that the
+        connection can be used again: refusals come in crowds, and so would new connections."""
+        head = self._head
+        if head is None or head.by_eof or (head.length or 0) > MOST_UNWANTED_BYTES:
+            self.abandon()
+            return
+        self._call = Unwanted(self)
+        self._pool.watch(self, UNWANTED_S)
+
     @property
     def is_closing(self) -> bool:
         return self._transport.is_closing()
@@ -185,7 +196,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             if not self._ended:
                 self._break(error)
                 return
-        if self._call is not call:
+        call = self._call
+        if call is None:
             return
         if self._ended:
             self._release(call)
@@ -350,9 +362,13 @@ class Pool:
         if len(self._idle) >= self.limits.upstream_idle:
             connection.close()
             return
-        connection.deadline = self._loop.time() + self._timeouts.upstream_keepalive_s
-        self._deadlines.add(connection)
+        self.watch(connection, self._timeouts.upstream_keepalive_s)
         self._idle.append(connection)
+
+    def watch(self, connection: UpstreamConnection, limit_s: float) -> None:
+        """Have a connection closed that is not used again within `limit_s`."""
+        connection.deadline = self._loop.time() + limit_s
+        self._deadlines.add(connection)
 
     def lost(self, connection: UpstreamConnection) -> None:
         self._open.discard(connection)

@@ -5,9 +5,23 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from proxy.errors import Overloaded, UpstreamProtocol, UpstreamUnreachable
+from proxy.gateway.attempts import failure_of
+from proxy.routing.retry import Failure, Kind
 from tests.e2e.models import recommender
-from tests.http.scene import ANSWER, ASK_STREAM, EVENT, refused, scene_of
-from tests.vendor_script import Cut, Fin, Say, ScriptedVendor, Stall, chunk, stream_head, whole
+from tests.http.scene import ANSWER, ASK, ASK_STREAM, EVENT, LIST, refused, scene_of, until
+from tests.raw_client import request
+from tests.vendor_script import (
+    LAST_CHUNK,
+    Cut,
+    Fin,
+    Say,
+    ScriptedVendor,
+    Stall,
+    chunk,
+    stream_head,
+    whole,
+)
 
 SPARE = '[[routing.fallback]]\nvendor = "spare"\nid = "gpt-4o-mini"\n'
 SHORT = 0.1
@@ -193,16 +207,88 @@ async def test_version_cannot_bear_more_silence_than_the_proxy(tmp_path):
         assert refused(await scene.ask()) == (504, "upstream_timeout")
 
 
-async def test_answer_that_was_passed_over_does_not_hold_its_connection(tmp_path):
-    """Its body may never end."""
-    endless = Say(stream_head().replace(b"200 OK", b"500 No")), Say(chunk(EVENT)), Stall()
+REFUSALS = {
+    "whole": [Say(LIMITED)],
+    "in parts": [Say(LIMITED[:-9]), Say(LIMITED[-9:])],
+    "chunked": [
+        Say(stream_head().replace(b"200 OK", b"429 No")),
+        Say(chunk(EVENT)),
+        Say(chunk(EVENT) + LAST_CHUNK),
+    ],
+}
 
-    async with two_vendors(tmp_path, endless, models=named("status:5xx")) as scene:
-        answer = await scene.ask()
 
-        assert (answer.status, answer.body) == (200, ANSWER)
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_connection_of_a_refusal_is_used_again(tmp_path, name):
+    models = named("status:429", risky=False)
+    size = sum(len(step.bytes) for step in REFUSALS[name])
+
+    async with two_vendors(tmp_path, REFUSALS[name], models=models) as scene:
+        for count in range(1, 4):
+            assert (await scene.ask()).body == ANSWER
+            # All of it was sent, and the proxy's loop has been round since.
+            await until(lambda count=count: scene.primary.said_bytes == count * size)
+            await scene.ask(LIST)
+
+        assert len(scene.primary.requests) == 3
+        assert len(scene.primary.connections) == 1
+
+
+HEAD_500 = stream_head().replace(b"200 OK", b"500 No")
+ENDLESS = {
+    "long by its head": [Say(whole(b"x" * 65_537, status=500)[:500]), Stall()],
+    "long in chunks": [
+        Say(HEAD_500),
+        Say(chunk(b"x" * 40_000)),
+        Say(chunk(b"x" * 40_000)),
+        Stall(),
+    ],
+    "to the end of the connection": [Say(b"HTTP/1.1 500 No\r\n\r\nx"), Stall()],
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_refusal_that_is_long_does_not_hold_its_connection(tmp_path, name):
+    async with two_vendors(tmp_path, ENDLESS[name], models=named("status:5xx")) as scene:
+        assert (await scene.ask()).body == ANSWER
+
         connection = await scene.primary.connected()
         await connection.closed.wait()
+
+
+async def test_refusal_that_breaks_off_is_over_all_the_same(tmp_path):
+    half = [Say(LIMITED[:-9]), Cut()]
+
+    async with two_vendors(tmp_path, half, models=named("status:429")) as scene:
+        for _ in range(2):
+            assert (await scene.ask()).body == ANSWER
+
+        await scene.nothing_in_flight()
+
+
+async def test_large_request_is_sent_again_whole(tmp_path):
+    body = {"model": "recommender", "messages": [{"role": "user", "content": "x" * 300_000}]}
+
+    async with two_vendors(tmp_path, [Say(FAILED)], models=named("status:500")) as scene:
+        answer = await scene.ask(request(body))
+
+        assert answer.body == ANSWER
+        first, second = scene.primary.requests[0], scene.vendor.requests[0]
+        assert second.body == first.body.replace(b'"gpt-4o-2024-08-06"', b'"gpt-4o-mini"')
+        assert len(second.body) > 300_000
+
+
+async def test_app_that_goes_while_a_target_is_waited_for_ends_it(tmp_path):
+    late = whole(b"{}", ("retry-after", "9"), status=429)
+    models = named("status:429", risky=False, fallback=False)
+
+    async with scene_of(tmp_path, Say(late), models=models) as scene:
+        await scene.app.send(ASK)
+        await scene.vendor.received()
+        scene.app.vanish()
+
+        line = await scene.line()
+        assert (line["outcome"], line["status"], line["attempt"]) == ("client_closed", 499, 1)
 
 
 async def test_second_attempt_sends_the_same_request_but_for_the_model(tmp_path):
@@ -215,3 +301,16 @@ async def test_second_attempt_sends_the_same_request_but_for_the_model(tmp_path)
         assert [h for h in first.headers if h[0] not in changing] == [
             h for h in second.headers if h[0] not in changing
         ]
+
+
+@pytest.mark.parametrize(
+    ("error", "not_sent", "kind"),
+    [
+        (UpstreamUnreachable(), True, Kind.NO_CONNECTION),
+        (Overloaded(), True, Kind.NOT_CALLED),
+        (UpstreamUnreachable(), False, Kind.RESET),
+        (UpstreamProtocol(), False, Kind.UNUSABLE),
+    ],
+)
+def test_what_a_connection_ends_with_has_a_name_in_the_rules(error, not_sent, kind):
+    assert failure_of(error, not_sent=not_sent) == Failure(kind)
