@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import contextmanager
 
@@ -17,10 +17,9 @@ RUN = "from proxy.cli.main import main; main()"
 
 
 @pytest.fixture
-def place(tmp_path, repository):
-    shutil.copytree(repository / "config", tmp_path / "config")
-    (tmp_path / "config/models/recommender/evals.toml").unlink()  # nothing is gated here
-    return tmp_path
+def place(ctl):
+    """Return the directory in which `ctl` works too, without a process."""
+    return ctl.directory
 
 
 @pytest.fixture
@@ -36,8 +35,10 @@ def env(repository):
 
 
 @pytest.fixture
-def ctl(place, env):
-    def run(*arguments, **more):
+def run(place, env):
+    """Return a function that runs proxyctl as a process."""
+
+    def run_one(*arguments):
         return subprocess.run(
             [sys.executable, "-c", RUN, *arguments],
             cwd=place,
@@ -46,10 +47,9 @@ def ctl(place, env):
             text=True,
             timeout=30,
             check=False,
-            **more,
         )
 
-    return run
+    return run_one
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def _ask(address, text="Hello"):
         return answer.headers["x-proxy-version"], answer.read().decode()
 
 
-def test_the_first_run_serves_and_a_pin_is_confirmed(place, env, ctl):
+def test_the_first_run_serves_and_a_pin_is_confirmed(place, env, ctl, run):
     with serving(place, env, "-c", RUN, "up", "--json") as up:
         first = up["models"][0]["pinned"]
         assert up["simulated"] == ["openai"]
@@ -99,8 +99,8 @@ def test_the_first_run_serves_and_a_pin_is_confirmed(place, env, ctl):
         assert "Alpine Outfitters" in answer
 
         (place / "config/models/recommender/system.md").write_text("Sell boats.\n")
-        second = json.loads(ctl("register", "recommender", "--json").stdout)["id"]
-        pinned = ctl("pin", "recommender", "v2", "--json")
+        second = ctl.ok("register", "recommender")["id"]
+        pinned = run("pin", "recommender", "v2", "--json")
         assert pinned.returncode == 0, pinned.stderr
         moved = json.loads(pinned.stdout)
         assert (moved["from"], moved["to"]) == (first, second)
@@ -109,7 +109,7 @@ def test_the_first_run_serves_and_a_pin_is_confirmed(place, env, ctl):
         assert version == second
         assert "Sell boats." in answer
 
-        back = json.loads(ctl("rollback", "recommender", "--json").stdout)
+        back = ctl.ok("rollback", "recommender")
         assert (back["to"], back["confirmed"]) == (first, 1)
         assert _ask(up["data"])[0] == first
 
@@ -126,9 +126,9 @@ def test_python_m_proxy_serves(place, env):
         assert answer.status == 200
 
 
-def test_an_address_that_is_taken_is_told(place, env, ctl):
+def test_an_address_that_is_taken_is_told(place, env, run):
     with serving(place, env, "-m", "proxy", "--json") as bound:
-        ran = ctl("serve", "--listen", bound["data"])
+        ran = run("serve", "--listen", bound["data"])
 
     assert ran.returncode == 1
     assert "[cannot_start]" in ran.stderr
@@ -157,10 +157,10 @@ def test_up_says_what_to_do_next(place, env):
     assert "proxyctl register recommender" in banner
 
 
-def test_the_exit_status_reaches_the_shell(ctl):
-    assert ctl("versions").returncode == 0
-    assert ctl("pin", "nobody", "v1").returncode == 1
-    assert ctl("pin", "nobody").returncode == 2
+def test_the_exit_status_reaches_the_shell(run):
+    assert run("versions").returncode == 0
+    assert run("pin", "nobody", "v1").returncode == 1
+    assert run("pin", "nobody").returncode == 2
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["versions", "--json"], ["pin", "--help"]])
@@ -183,7 +183,7 @@ def test_a_reader_that_went_away_is_no_trouble(place, env, arguments):
 
 
 def test_an_interrupted_wait_is_an_unknown_outcome_that_can_be_asked_again(place, env, ctl):
-    ctl("register", "recommender")
+    ctl.ok("register", "recommender")
     arguments = ["pin", "recommender", "v1", "--require", "1", "--timeout", "60", "--op-id", "mine"]
     with subprocess.Popen(
         [sys.executable, "-c", RUN, *arguments],
@@ -193,23 +193,23 @@ def test_an_interrupted_wait_is_an_unknown_outcome_that_can_be_asked_again(place
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        while "v1" not in ctl("versions").stdout.splitlines()[1].split()[1]:
-            assert process.poll() is None, process.communicate()
+        while ctl.held() is None:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
 
     assert process.returncode == 4
     assert "--op-id mine" in err
-    again = ctl("pin", "recommender", "v1", "--op-id", "mine", "--json")
-    assert json.loads(again.stdout)["replayed"] is True
+    assert ctl.ok("pin", "recommender", "v1", "--op-id", "mine")["replayed"] is True
 
 
 def test_of_two_pins_with_one_expectation_one_wins(place, env, ctl):
     ids = []
     for prompt in ("one", "two", "three"):
         (place / "config/models/recommender/system.md").write_text(prompt)
-        ids.append(json.loads(ctl("register", "recommender", "--json").stdout)["id"])
-    ctl("pin", "recommender", "v1")
+        ids.append(ctl.ok("register", "recommender")["id"])
+    ctl.ok("pin", "recommender", "v1")
 
     racing = [
         subprocess.Popen(
