@@ -259,7 +259,7 @@ def _data_path(plan: _Plan, follower: Follower) -> tuple[Gateway, Listener, Vend
         loop=loop,
         dice=random.random,
     )
-    follower.older = gateway.older
+    follower.older, follower.live = gateway.older, gateway.unmanaged.live.told
     listener = Listener(
         loop, gateway, settings.limits, settings.timeouts, deadlines, scratch, set(), outbox
     )

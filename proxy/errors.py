@@ -345,6 +345,12 @@ class UnsavedChanges(CommandError):
     code, fault = "unsaved_changes", "operator"
 
 
+class NothingCaptured(CommandError):
+    """No live proxy remembers what apps ask for, or none that was picked."""
+
+    code, fault = "nothing_captured", "operator"
+
+
 class CannotStart(CommandError):
     """A proxy that did not get as far as serving: an address that is taken, a file not there."""
 

@@ -164,6 +164,9 @@ class Models(_Section):
         default_factory=dict,
         description="By what apps call it: the model that is only compared, and not injected.",
     )
+    capture: Annotated[int, Field(ge=0, le=64)] = Field(
+        0, description="How many ways of asking without a version are remembered to adopt; 0: none."
+    )
     keep_s: KeptSeconds = Field(
         1800, description="How long conversations may stay on a version after a pin; 0: not at all."
     )

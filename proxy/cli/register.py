@@ -10,6 +10,7 @@ import click
 from proxy.cli.command import Call, Verb
 from proxy.cli.options import acting
 from proxy.cli.page import Answer, Line, dim, good, line, strong
+from proxy.cli.register_live import adopt, answer
 from proxy.control.act import Act
 from proxy.control.folder import model_folders
 from proxy.control.register import DryRun, RegisterReport, Source, read_sources, register
@@ -25,6 +26,11 @@ new version with the next number; comments and formatting are none. With --all
 every folder is registered. All problems of all files are told at once, and
 nothing is registered then.
 
+With --from-live the files are made first, of what apps ask for today through
+proxies that pass it on (models.capture): the one way of asking there is, or
+the one that was picked; several are listed. Files that are not registered are
+not overwritten.
+
 With --dry-run nothing is registered: it says what would be, and all problems.
 
 Who, when, the git commit and the version in prod (the parent) are kept beside
@@ -34,6 +40,8 @@ examples:
   proxyctl register recommender --message "warmer tone"
   proxyctl register --all --json
   proxyctl register --all --dry-run                 on a pull request
+  proxyctl register recommender --from-live         what apps ask for today
+  proxyctl register recommender --from-live --pick 3f9a
   proxyctl register recommender --git-tag           tag the commit by the id
 """
 
@@ -47,6 +55,8 @@ SECTIONS = frozenset({"store", "models", "vendors"})
 @click.option("--parent", metavar="VERSION", help="What it comes from [what prod holds].")
 @click.option("--git-tag", is_flag=True, help="Tag the commit; the files must be in it.")
 @click.option("--allow-secrets", is_flag=True, help="Take text that looks like a credential.")
+@click.option("--from-live", is_flag=True, help="Make the files of what apps ask for today.")
+@click.option("--pick", metavar="KEY", help="Which of several candidates, by its key.")
 @click.option("--dry-run", is_flag=True, help="Say what would be registered; change nothing.")
 @acting
 @click.pass_obj
@@ -54,6 +64,8 @@ def command(
     call: Call,
     names: tuple[str, ...],
     everything: bool,
+    from_live: bool,
+    pick: str | None,
     dry_run: bool,
     message: str,
     parent: str | None,
@@ -63,7 +75,20 @@ def command(
 ) -> Answer:
     if everything == bool(names):
         raise click.UsageError("give one NAME or more, or --all")
+    if (pick is not None and not from_live) or (from_live and (len(names) != 1 or dry_run)):
+        raise click.UsageError("--pick goes with --from-live, and that with one NAME")
+    if from_live and git_tag:
+        raise click.UsageError("files that --from-live makes are in no commit yet")
     settings = call.settings(only=SECTIONS)
+    if from_live:
+        adopted = call.run(
+            lambda store: adopt(
+                store, settings, names[0], pick, act, message=message, parent=parent
+            ),
+            settings,
+            operation=act.operation,
+        )
+        return answer(adopted, names[0])
     models = sorted(set(names)) or model_folders(settings.models.dir)
 
     async def work(store: Store) -> list[RegisterReport] | list[DryRun]:

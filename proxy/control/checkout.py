@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.control.folder import read_folder, write_folder
-from proxy.control.references import find, require_model
+from proxy.control.references import find
 from proxy.errors import InvalidFiles, NotWritable, UnsavedChanges
 from proxy.store.base import Store
 from proxy.versions import checkout, identity, sources
@@ -45,18 +45,27 @@ async def check_out(
     """
     found = await find(store, model, reference)
     folder = models_dir / model
+    written, removed = await lay_out(store, folder, model, found.content, force=force)
+    return CheckoutReport(found.info, folder, written, removed)
+
+
+async def lay_out(
+    store: Store, folder: Path, model: str, content: Content, *, force: bool = False
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make `folder` say `content`; return the names of files that were written and removed. Raises
+    as `check_out`, and `NotWritable` for content that files cannot hold."""
     current = _current(folder)
     if not force and _is_there(folder) and not await _is_registered(store, model, current):
         raise UnsavedChanges(
             f"{folder} holds what is not registered and would be lost",
             hint=f"proxyctl register {model} first, or --force",
         )
-    wanted = checkout.write(found.content)
+    wanted = checkout.write(content)
     same = _unchanged(current, wanted)
     changed = {name: raw for name, raw in wanted.items() if name not in same}
     unwanted = frozenset(_sources_in(folder) - wanted.keys())
     write_folder(folder, changed, unwanted)
-    return CheckoutReport(found.info, folder, tuple(changed), tuple(sorted(unwanted)))
+    return tuple(changed), tuple(sorted(unwanted))
 
 
 def _is_there(folder: Path) -> bool:
@@ -84,7 +93,7 @@ async def _is_registered(store: Store, model: str, content: Content | None) -> b
     if content is None:
         return False
     digest = identity.digest(identity.canonical(content))
-    return any(info.digest == digest for info in await require_model(store, model))
+    return any(info.digest == digest for info in await store.versions(model))
 
 
 def _unchanged(current: Content | None, wanted: dict[str, bytes]) -> set[str]:

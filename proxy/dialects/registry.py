@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from proxy.dialects.adopt import Adopter
+from proxy.dialects.adopt_anthropic import AdoptMessages
+from proxy.dialects.adopt_openai import AdoptChat, AdoptResponses
 from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import Dialect
 from proxy.dialects.gemini_generate import GeminiGenerate
@@ -12,6 +15,15 @@ from proxy.dialects.openai_chat import OpenAIChat
 from proxy.dialects.openai_completions import OpenAICompletions
 from proxy.dialects.openai_embeddings import OpenAIEmbeddings
 from proxy.dialects.openai_responses import OpenAIResponses
+
+ADOPTERS: Mapping[str, Adopter] = MappingProxyType(
+    {
+        OpenAIChat.name: AdoptChat(),
+        OpenAIResponses.name: AdoptResponses(),
+        AnthropicMessages.name: AdoptMessages(),
+    }
+)
+"""By dialect: how a version is made of what an app sends today."""
 
 DEFAULT: Dialect = OpenAIChat()
 

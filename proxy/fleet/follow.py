@@ -33,6 +33,7 @@ from proxy.fleet.snapshot import Pinned, Served, Snapshot, former
 from proxy.fleet.standing import Standing
 from proxy.routing.address import Address
 from proxy.store.base import Store
+from proxy.versions.question import Live
 from proxy.versions.record import Member, PinKey, Pins
 
 # The data listener opens after the first attempt at a snapshot, at most this much later.
@@ -55,8 +56,9 @@ UNREADABLE = "unreadable"
 class Follower:
     """Holds `snapshot` and keeps it true until `run` is cancelled.
 
-    `fit` says whether this proxy could serve a version. `older` may be set by whoever answers
-    requests: how many of them are still answered by versions that no label holds any more.
+    `fit` says whether this proxy could serve a version. Whoever answers requests may set `older`,
+    how many of them are still answered by versions that no label holds any more, and `live`, what
+    was asked for without a version.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Follower:
         self.reporter = Reporter(store, member, log=log, clock=clock)
         self.saver = Saver(disk, log)
         self.older: Callable[[], int] = lambda: 0
+        self.live: Callable[[], Live] = Live
         self._store = store
         self._log = log
         self._clock = clock
@@ -88,6 +91,7 @@ class Follower:
             held=self._held,
             snapshot=lambda: self.snapshot,
             fit=fit,
+            live=lambda: self.live(),
         )
         self._announcer = Announcer(store, log)
         self.drills = Drills(store, log)

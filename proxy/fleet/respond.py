@@ -18,11 +18,13 @@ from proxy.versions.names import ByLabel
 from proxy.versions.question import (
     CONTENT,
     HOLDINGS,
+    LIVE,
     PREPARE,
     PROBE,
     Give,
     Given,
     Holdings,
+    Live,
     Prepare,
     Prepared,
     Probe,
@@ -55,7 +57,9 @@ class Respondent:
         held: Held,
         snapshot: Callable[[], Snapshot],
         fit: Fit,
+        live: Callable[[], Live] = Live,
     ) -> None:
+        self._live = live
         self._store = store
         self._key = key
         self._judge = judge
@@ -94,6 +98,8 @@ class Respondent:
             return answer(await self._probed(probe))
         if question.kind == HOLDINGS:
             return answer(self._holdings())
+        if question.kind == LIVE:
+            return answer(self._live())
         if question.kind == CONTENT and (give := asked(question, Give)):
             given = self._given(give)
             return answer(given) if given is not None else None

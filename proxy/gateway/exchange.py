@@ -124,8 +124,7 @@ class ManagedExchange:
 
     def _pass_through(self, asked: Asked) -> None:
         """Forward what is not ours, where the operator allows that; raises `UnknownModel` else."""
-        grant = self._request.admitted.grant
-        self._forward(asked, self._gateway.unmanaged.forwarded(self._dialect, grant))
+        self._forward(asked, self._gateway.unmanaged.forwarded(asked, self._request))
 
     def _forward(self, asked: Asked, route: VendorRoute) -> None:
         """Send a request on as it is. Raises `UnknownModel` for what can be no vendor's model."""

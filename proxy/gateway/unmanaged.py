@@ -9,6 +9,8 @@ from proxy.dialects.base import Asked, Dialect
 from proxy.dialects.differences import differences
 from proxy.errors import NotPinned, RequestError, UnknownModel
 from proxy.fleet.snapshot import Served, Snapshot
+from proxy.gateway.live import LiveRequests
+from proxy.gateway.routes import Admitted
 from proxy.gateway.through import family, may_pass
 from proxy.gateway.vendors import VendorRoute, Vendors
 from proxy.http.head import Head
@@ -23,12 +25,14 @@ MOST_COMPARED_BYTES = 2**20
 
 
 class Unmanaged:
-    """`observes` says whether the operator has any model observed."""
+    """`observes` says whether the operator has any model observed, `live` remembers what apps ask
+    for, if the operator wants that."""
 
     def __init__(self, models: Models, vendors: Vendors, snapshot: Callable[[], Snapshot]) -> None:
         self._passes = models.unmanaged == "passthrough"
         self._observed = dict(models.observe)
         self._vendors = vendors
+        self.live = LiveRequests(models.capture)
         self._snapshot = snapshot
         self.observes = bool(self._observed)
 
@@ -38,12 +42,16 @@ class Unmanaged:
             return None
         return self._vendors.of_family(family(head))
 
-    def forwarded(self, dialect: Dialect, grant: Grant) -> VendorRoute:
-        """Return where a call of `dialect` with a model that is not ours is forwarded to. Raises
-        `UnknownModel` if it is not."""
-        route = self._vendors.speaking(dialect.name)
-        if route is None or not self._passes_for(grant):
+    def forwarded(self, asked: Asked, request: Request) -> VendorRoute:
+        """Return where a call with a model that is not ours is forwarded to. Raises `UnknownModel`
+        if it is not."""
+        admitted: Admitted = request.admitted
+        assert admitted.endpoint is not None
+        route = self._vendors.speaking(admitted.endpoint.dialect.name)
+        if route is None or not self._passes_for(admitted.grant):
             raise UnknownModel()
+        if self.live.most:
+            self.live.saw(asked, request, route.name)
         return route
 
     def observed(self, asked: Asked, request: Request, line: RequestLine) -> VendorRoute | None:
@@ -55,6 +63,8 @@ class Unmanaged:
         if model is None or route is None or not may_ask(request.admitted.grant, model, PROD):
             return None
         line.model = model
+        if self.live.most:
+            self.live.saw(asked, request, route.name)
         pinned = self._snapshot().by_text.get(model)
         if pinned is None:
             line.would_fail = NotPinned.code

@@ -25,6 +25,9 @@ CONTENT = "content"
 PROBE = "probe"
 """Say what you would send a vendor for requests by a label, without sending it."""
 
+LIVE = "live"
+"""Say what apps ask for without a version, as versions that would do the same."""
+
 FAILED = "error:"
 """Stands before a code where a body would have been."""
 
@@ -106,6 +109,31 @@ class Probed(msgspec.Struct, frozen=True):
     digest: str = ""
     bodies: dict[str, tuple[str, ...]] = {}
     error: str = ""
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """What an app asked for `count` times, between two moments (RFC 3339), as a version.
+
+    `content` is canonical JSON, `digest` over it. `left_out` names what a version cannot hold,
+    `differs` the fields that the version would send otherwise than the app did.
+    """
+
+    app: str
+    dialect: str
+    count: int
+    first_at: str
+    last_at: str
+    content: str
+    digest: str
+    left_out: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+
+
+class Live(msgspec.Struct, frozen=True):
+    """`most` is how many candidates this proxy remembers; 0: the operator wants none."""
+
+    candidates: tuple[Candidate, ...] = ()
+    most: int = 0
 
 
 def question(id: str, kind: str, body: msgspec.Struct | None = None) -> Question:

@@ -165,6 +165,11 @@ def _repeated_keys(name: str, text: str) -> Iterator[Problem]:
 _SECRET_FOUND = "looks like a credential, and a version is shown to everybody"  # noqa: S105
 
 
+def looks_secret(text: str) -> bool:
+    """Say whether `text` holds something that looks like a credential."""
+    return _SECRET.search(text) is not None
+
+
 def _secrets(name: str, text: str) -> Iterator[Problem]:
     for match in _SECRET.finditer(text):
         yield Problem(name, text.count("\n", 0, match.start()) + 1, "", _SECRET_FOUND)

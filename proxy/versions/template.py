@@ -19,6 +19,11 @@ def placeholders(text: str) -> Iterator[str]:
     return (match[1] for match in _PLACEHOLDER.finditer(text))
 
 
+def spelled(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what looks like a placeholder in `text`: its name, and how it is written."""
+    return ((match[1], match[0]) for match in _PLACEHOLDER.finditer(text))
+
+
 def cut(text: str) -> list[str]:
     """Split `text` into literal, name, literal, …, literal: odd places hold names.
 

@@ -19,11 +19,13 @@ from proxy.store.sqlite import SqliteStore
 from proxy.versions.question import (
     CONTENT,
     HOLDINGS,
+    LIVE,
     PREPARE,
     PROBE,
     Give,
     Given,
     Holdings,
+    Live,
     Prepare,
     Prepared,
     Probe,
@@ -72,6 +74,14 @@ async def prepared(store, *versions):
 
 async def test_a_version_that_can_be_served_is_prepared(proxy, store, infos):
     assert await prepared(store, wanted(infos[1])) == {}
+
+
+async def test_what_apps_ask_for_is_told_by_whoever_answers_them(proxy, store):
+    assert answered(await ask(store, LIVE), Live) == Live()
+
+    proxy.follower.live = lambda: Live((), most=7)
+
+    assert answered(await ask(store, LIVE), Live).most == 7
 
 
 async def test_preparing_changes_nothing_that_is_served(proxy, store, infos):
