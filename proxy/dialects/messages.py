@@ -148,22 +148,24 @@ def few_shot(content: Content, spelling: Spelling = USUAL) -> Template:
 @dataclass(frozen=True, slots=True)
 class OwnMessages:
     """What a version says among the messages: few-shot ones, and the user's message that is made of
-    variables. `user` is the text of that one, `rule` where the app's messages go then."""
+    variables. `user` is the text of that one, `rule` where the app's messages go then.
+
+    `has_user` says that an app may leave its own messages out, `is_silent` that there is nothing.
+    """
 
     few_shot: Template
     user: Template
     rule: MessagesRule
     spelling: Spelling
+    has_user: bool
+    is_silent: bool
 
     @classmethod
     def of(cls, content: Content, spelling: Spelling = USUAL) -> OwnMessages:
+        shots, has_user = few_shot(content, spelling), bool(content.user)
+        silent = shots.is_empty and not has_user
         rule = content.policy.messages
-        return cls(few_shot(content, spelling), template(content.user), rule, spelling)
-
-    @property
-    def has_user(self) -> bool:
-        """Whether an app may leave its own messages out."""
-        return not self.user.is_empty
+        return cls(shots, template(content.user), rule, spelling, has_user, silent)
 
     def arrange(
         self,
@@ -181,8 +183,10 @@ class OwnMessages:
 
         Raises `OverrideRejected`, and `InvalidRequest` if nobody says anything.
         """
+        if self.is_silent:
+            return (head, *following(head, theirs))
         shots = b"" if continues else self.few_shot.fill(values)
-        if self.user.is_empty:
+        if not self.has_user:
             head = _joined(head, shots)
             return (head, *following(head, theirs))
         user = self._user(values, bool(theirs), continues)

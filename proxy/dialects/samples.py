@@ -88,12 +88,12 @@ def sample_fields(dialect: str, text: str) -> dict[str, Any]:
 def sample_values(
     declared: Mapping[str, Variable], given: Mapping[str, Value] | None = None
 ) -> dict[str, Value]:
-    """Return values that every version takes: of those given, the declared ones; for a required one
-    that was not given, one that fits."""
+    """Return values that every version takes: of those given, the declared ones; for one that has
+    neither value nor default, one that fits. So no text comes out empty that need not."""
     known = {name: value for name, value in (given or {}).items() if name in declared}
     missing = {
         name: fitting(name, one)
         for name, one in declared.items()
-        if one.required and name not in known
+        if one.default is None and name not in known
     }
     return {**known, **missing}

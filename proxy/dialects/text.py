@@ -83,9 +83,16 @@ def _value(name: str, variable: Variable, given: Given | None) -> str:
         if variable.required:
             raise MissingVariable(hint=f"variable {name}")
         return "" if variable.default is None else written(variable.default)
+    if variable.type is None and variable.max_length is None:
+        # As below, without the calls: what most variables are.
+        return given if isinstance(given, str) else _plain(given)
     value = as_declared(variable, given.text) if isinstance(given, Written) else given
     if complaint := misfit(variable, value):
         raise InvalidRequest(
             "a variable was given a value that does not fit", hint=f"variable {name}: {complaint}"
         )
     return written(value)
+
+
+def _plain(given: Given) -> str:
+    return given.text if isinstance(given, Written) else written(given)

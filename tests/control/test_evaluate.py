@@ -11,10 +11,11 @@ from proxy.errors import EvalFailed, InvalidFiles
 from proxy.evals.judge import Passed, Refused
 from proxy.simvendor.server import SimulatedVendor
 from proxy.versions.record import Kind
-from tests.control.examining import Room, suite
+from tests.control.examining import VERSION, Room, suite
 from tests.harness import running_proxy
 
 KIND, COLD = "You are kind.", "You are cold."
+DAYS = '[variables.days]\ntype = "number"\nrequired = true\n'
 
 
 @pytest.fixture
@@ -65,6 +66,21 @@ async def test_questions_and_variables_are_asked_as_an_app_asks_them(room):
     assert roles[1:] == [("user", "Hi"), ("assistant", "Yes?"), ("user", "Rain?")]
     assert body["model"] == "gpt-4o"
     assert "stream" not in body
+
+
+async def test_a_case_of_variables_alone_lets_the_version_make_the_question(room):
+    room.write(
+        '[[case]]\nname = "rain"\nvariables = { days = 3 }\nexpect = [{ contains = "kind" }]\n'
+    )
+    (room.folder / "user.md").write_text("Rain for {{days}} days?\n")
+    await room.proxy.register("shop", {"version.toml": VERSION + DAYS, "system.md": KIND})
+
+    report = await room.evaluate("v2")
+
+    (body,) = room.asked
+    assert body["messages"][-1] == {"role": "user", "content": "Rain for 3 days?"}
+    assert "proxy_variables" not in body
+    assert report.result.score == 1.0
 
 
 async def test_cases_are_repeated(room):

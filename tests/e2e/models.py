@@ -43,6 +43,15 @@ def strict() -> Files:
     return recommender(more=policy)
 
 
+# A model that makes the user's message of variables.
+ASKING = {
+    **recommender(
+        more="[variables.thing]\nrequired = true\n"
+        '[variables.days]\ntype = "number"\nrequired = true\n'
+    ),
+    "user.md": "Which {{thing}} for {{days}} days?\n",
+}
+
 JACKETS = recommender()
 HATS = recommender("You recommend hats.", 0.7)
 

@@ -20,6 +20,8 @@ from tests.e2e.anthropic_calls import (
 )
 from tests.e2e.calls import Verdict
 
+THING = "[variables.thing]\nrequired = true\n"
+
 
 @pytest.fixture
 async def proxy(tmp_path, vendor):
@@ -130,6 +132,17 @@ async def test_variable_of_the_app_reaches_the_prompt(client):
     text = await ask(client, extra_body={"proxy_variables": {"tone": "dry"}})
 
     assert "system: You recommend jackets. Be dry.]" in text
+
+
+async def test_variables_alone_make_the_users_message(proxy, client):
+    await proxy.register("asking", {**claude(more=THING), "user.md": "Which {{thing}}?\n"})
+    body = {"proxy_variables": {"thing": "hats"}}
+
+    reply = await client.messages.create(
+        model="asking@v1", max_tokens=100, messages=[], extra_body=body
+    )
+
+    assert reply.content[0].text.endswith("You asked: Which hats?")
 
 
 # Tools and structured output.

@@ -5,7 +5,7 @@ import asyncio
 import openai
 
 from tests.e2e.calls import QUESTION, Verdict, ask, client_of
-from tests.e2e.models import HATS, SHOWN, SHOWN_HATS
+from tests.e2e.models import ASKING, HATS, SHOWN, SHOWN_HATS
 
 # What is pinned answers.
 
@@ -131,6 +131,18 @@ async def test_variable_of_the_app_reaches_the_prompt(client):
     text = await ask(client, extra_body={"proxy_variables": {"tone": "dry"}})
 
     assert "system: You recommend jackets. Be dry.]" in text
+
+
+async def test_variables_alone_make_the_users_message(proxy, client):
+    await proxy.register("asking", ASKING)
+
+    reply = await client.chat.completions.create(
+        model="asking@v1",
+        messages=[],
+        extra_body={"proxy_variables": {"thing": "hats", "days": 3}},
+    )
+
+    assert reply.choices[0].message.content.endswith("You asked: Which hats for 3 days?")
 
 
 # Which version is asked for.

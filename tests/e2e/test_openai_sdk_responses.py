@@ -3,7 +3,7 @@
 import json
 
 from tests.e2e.calls import Verdict
-from tests.e2e.models import HATS, SHOWN
+from tests.e2e.models import ASKING, HATS, SHOWN
 
 
 async def test_responses_are_made_by_the_pinned_version(client, proxy):
@@ -63,6 +63,17 @@ async def test_stored_prompt_without_a_version_is_what_is_pinned(client):
     reply = await client.responses.create(input="What should I wear?", prompt={"id": "recommender"})
 
     assert reply.output_text == SHOWN
+
+
+async def test_a_prompt_that_makes_the_users_message_needs_no_input(proxy, client):
+    await proxy.register("asking", ASKING)
+    typed = {"thing": {"type": "input_text", "text": "hats"}, "days": "3"}
+
+    reply = await client.responses.create(
+        prompt={"id": "asking", "version": "1", "variables": typed}
+    )
+
+    assert reply.output_text.endswith("You asked: Which hats for 3 days?")
 
 
 async def test_vendor_receives_no_prompt_object(client, vendor):

@@ -147,6 +147,14 @@ async def test_a_version_with_variables_is_tried_with_values_for_them():
     assert await seen(listing(MODEL), version=version) == Fitness()
 
 
+@pytest.mark.parametrize("rule", ["append", "prepend", "reject"])
+async def test_a_version_that_makes_the_users_message_is_tried_as_its_apps_call_it(rule):
+    variables = {"stock": {"type": "number", "required": True}, "hint": {}}
+    made = {"user": "{{hint}}", "variables": variables, "policy": {"messages": rule}}
+
+    assert await seen(listing(MODEL), version=served(**made)) == Fitness()
+
+
 # --- what says nothing about later
 
 
