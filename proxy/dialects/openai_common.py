@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -77,6 +77,19 @@ def error_chunk(error: RequestError, request_id: str) -> bytes:
 PREFIX = "/openai"
 
 
+# Mistral's SDK reads no list in which a model has no type and no capabilities. It takes those for
+# absent that are not named: what a version's vendor model can do is not known here.
+_MODEL: Final[Mapping[str, JsonValue]] = MappingProxyType(
+    {
+        "object": "model",
+        "created": 0,
+        "owned_by": "proxy",
+        "type": "base",
+        "capabilities": {},
+    }
+)
+
+
 class OpenAI(FixedPath):
     """What OpenAI's dialects have in common."""
 
@@ -103,7 +116,7 @@ class OpenAI(FixedPath):
         return {"object": "list", "data": [self.described(row) for row in rows]}
 
     def described(self, row: Mapping[str, str]) -> JsonValue:
-        return {"object": "model", "created": 0, "owned_by": "proxy", **row}
+        return {**_MODEL, **row}
 
     def error_body(self, error: RequestError, request_id: str) -> bytes:
         return msgspec.json.encode({"error": described(error, request_id)})

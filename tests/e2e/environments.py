@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -32,7 +33,7 @@ def python_of(repository: Path, generation: str) -> Path:
     """Return an interpreter that has `generation` installed, or skip: never where CI runs."""
     lock = HERE / f"{generation}.txt"
     folder = folder_of(repository, "sdk-venvs", lock, sys.version)
-    with installing(generation, "no package index"):
+    with installing(generation, "no package index"), alone_with(folder):
         if not (folder / "complete").exists():
             run(sys.executable, "-m", "venv", "--clear", "--without-pip", folder)
             run(*PIP, "--python", folder / "bin" / "python", *INSTALL, "--requirement", lock)
@@ -44,13 +45,23 @@ def node_of(repository: Path, package: str) -> Path:
     """Return a folder in which Node finds `package` installed, or skip: never where CI runs."""
     source = HERE / package
     folder = folder_of(repository, "sdk-node", source / "package-lock.json", package)
-    with installing(package, "no Node, or no package index"):
+    with installing(package, "no Node, or no package index"), alone_with(folder):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(source, folder)
             run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
             (folder / "complete").touch()
+        shutil.copy(source / "drive.mjs", folder)  # what is run may be newer than what is installed
     return folder
+
+
+@contextmanager
+def alone_with(folder: Path) -> Iterator[None]:
+    """Keep other test processes from making the same environment meanwhile."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f"{folder.name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

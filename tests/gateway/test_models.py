@@ -13,6 +13,8 @@ def described(version):
         "object": "model",
         "created": 0,
         "owned_by": "proxy",
+        "type": "base",
+        "capabilities": {},
         "version": version.id,
     }
 

@@ -1,0 +1,109 @@
+"""OpenAI's SDK for Node, Mistral's SDK, LangChain and pydantic-ai see a vendor in the proxy.
+
+Each is run once, in an environment of its own.
+"""
+
+import pytest
+
+from tests.e2e.drivers import facts, results
+from tests.e2e.environments import HERE, node_of, python_of
+from tests.e2e.models import JACKETS, SHOWN
+from tests.harness import running_proxy
+
+TOLD = "The tool said: three jackets"
+SPOKEN = ["openai.chat", "openai.responses", "openai.embeddings", "openai.completions"]
+
+
+@pytest.fixture
+async def proxy(tmp_path, vendor):
+    overrides = {"vendors": {"openai": {"dialects": SPOKEN}}}
+    async with running_proxy(tmp_path, vendor.url, {"recommender": JACKETS}, overrides) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def interpreter(repository):
+    return python_of(repository, "frameworks")
+
+
+async def test_node_sees_what_python_sees(proxy, repository):
+    folder = node_of(repository, "openai-js")
+
+    found = await facts(proxy.url, "node", "drive.mjs", cwd=folder)
+
+    stamp = proxy.version("recommender", 1).id
+    assert results(found) == {
+        "text": SHOWN,
+        "headers": [stamp, SHOWN],
+        "stream": [stamp, SHOWN],
+        "stream_helper": SHOWN,
+        "tool_call": "search_catalogue",
+        "structured": 0.5,
+        "responses": SHOWN,
+        "responses_stream": SHOWN,
+        "background": [["queued", "in_progress", "completed"], SHOWN],
+        "embedded": 1536,
+        "completed": True,
+        "azure": SHOWN,
+        "models": ["recommender"],
+    }
+    unknown = {"error": "NotFoundError", "code": "unknown_model", "status": 404}
+    assert found["unknown_model"] == unknown
+    assert found["vendor_refuses"]["error"] == "RateLimitError"
+    assert found["broken_stream"]["error"] == "APIError"
+
+
+async def test_mistrals_sdk_sees_a_vendor(proxy, interpreter):
+    found = await facts(proxy.url, interpreter, HERE / "drive_mistral.py")
+
+    stamp = proxy.version("recommender", 1).id
+    assert found.pop("stamps") == [stamp]
+    assert results(found) == {
+        "text": ["gpt-4o-2024-08-06", SHOWN],
+        "stream": [stamp, SHOWN],
+        "tool_call": "search_catalogue",
+        "structured": 0.5,
+        "limited": "length",
+        "models": ["recommender"],
+    }
+    unknown = {"error": "SDKError", "status": 404, "code": "unknown_model"}
+    assert found["unknown_model"] == unknown
+    assert (found["vendor_refuses"]["error"], found["vendor_refuses"]["status"]) == (
+        "SDKError",
+        429,
+    )
+    assert found["broken_stream"]["error"] == "ResponseValidationError"
+
+
+async def test_langchain_sees_a_vendor(proxy, interpreter):
+    found = await facts(proxy.url, interpreter, HERE / "drive_langchain.py")
+
+    stamp = proxy.version("recommender", 1).id
+    assert results(found) == {
+        "text": [stamp, SHOWN],
+        "stream": [stamp, SHOWN],
+        "tools": ["search_catalogue", TOLD],
+        "structured": 0.5,
+        "responses": SHOWN,
+        "embedded": 1536,
+    }
+    assert "NotFoundError" in found["unknown_model"]["error"]
+    assert found["unknown_model"]["code"] == "unknown_model"
+    assert "RateLimitError" in found["vendor_refuses"]["error"]
+    assert found["broken_stream"]["code"] == "upstream_unreachable"
+
+
+async def test_pydantic_ai_sees_a_vendor(proxy, interpreter):
+    found = await facts(proxy.url, interpreter, HERE / "drive_pydantic_ai.py")
+
+    assert found.pop("stamps") == [proxy.version("recommender", 1).id]
+    assert results(found) == {
+        "text": SHOWN,
+        "stream": [SHOWN, True],
+        "tools": [1, TOLD],
+        "structured": 0.5,
+        "responses": SHOWN,
+    }
+    assert found["unknown_model"] == {"error": "ModelNotFoundError", "status": 404}
+    assert found["vendor_refuses"] == {"error": "ModelRateLimitError", "status": 429}
+    assert found["broken_stream"]["error"] == "ModelAPIError"
