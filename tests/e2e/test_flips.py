@@ -17,6 +17,7 @@ from tests.raw_client import RawApp, request
 
 VERSIONS = 8
 FLIPS = 2000
+OPERATORS = 4
 APPS = 3
 
 ASK = request({"model": "flip", "messages": [{"role": "user", "content": "hi"}]})
@@ -57,12 +58,16 @@ def said(answer):
 
 
 async def flip(proxy, done):
-    """Move the pin as fast as the store takes it."""
+    """Move the pin as fast as the store takes it from several operators at once."""
     infos = [proxy.version("flip", number) for number in range(1, VERSIONS + 1)]
-    for count in range(FLIPS):
-        info = infos[count % VERSIONS]
-        change = Change("flip", PROD, info.id, info.digest)
-        await proxy.store.swap(Order((change,), operation=f"flip-{count:06d}", by="test"))
+
+    async def operate(first):
+        for count in range(first, FLIPS, OPERATORS):
+            info = infos[count % VERSIONS]
+            change = Change("flip", PROD, info.id, info.digest)
+            await proxy.store.swap(Order((change,), operation=f"flip-{count:06d}", by="test"))
+
+    await asyncio.gather(*map(operate, range(OPERATORS)))
     done.set()
 
 
