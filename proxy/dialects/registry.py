@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from proxy.dialects.adopt import Adopter
 from proxy.dialects.adopt_anthropic import AdoptMessages
+from proxy.dialects.adopt_gemini import AdoptGenerate
 from proxy.dialects.adopt_openai import AdoptChat, AdoptResponses
 from proxy.dialects.anthropic_messages import AnthropicMessages
 from proxy.dialects.base import Dialect
@@ -21,6 +22,7 @@ ADOPTERS: Mapping[str, Adopter] = MappingProxyType(
         OpenAIChat.name: AdoptChat(),
         OpenAIResponses.name: AdoptResponses(),
         AnthropicMessages.name: AdoptMessages(),
+        GeminiGenerate.name: AdoptGenerate(),
     }
 )
 """By dialect: how a version is made of what an app sends today."""

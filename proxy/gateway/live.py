@@ -55,9 +55,8 @@ class LiveRequests:
     def saw(self, asked: Asked, request: Request, vendor: str) -> None:
         """Note a request that goes to `vendor` as it is. Never fails: what cannot be read is the
         vendor's to refuse."""
-        endpoint = request.admitted.endpoint
-        dialect: Dialect = endpoint.dialect
-        if endpoint is not dialect or asked.prompt_id or len(request.body) > MOST_BODY_BYTES:
+        dialect: Dialect = request.admitted.endpoint.dialect
+        if asked.kind or asked.prompt_id or len(request.body) > MOST_BODY_BYTES:
             return
         try:
             self._note(asked, dialect, vendor, request.admitted.grant.app)

@@ -10,7 +10,7 @@ from proxy.dialects import adopt
 from proxy.dialects.registry import ADOPTERS
 from proxy.errors import RequestError
 from proxy.versions.content import Content
-from tests.dialects.composing import ALL, CHAT, MESSAGES, RESPONSES, in_every_dialect, read
+from tests.dialects.composing import ALL, CHAT, GEMINI, MESSAGES, RESPONSES, in_every_dialect, read
 
 USERS = "what-a-user-said"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -18,7 +18,8 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 
 def adopted(dialect, body):
     """Return the content, what was left out, and what the version would send otherwise."""
-    asked = read(dialect, {"model": "gpt-4o", **body})
+    body = body if dialect is GEMINI else {"model": "gpt-4o", **body}
+    asked = read(dialect, body)
     part = ADOPTERS[dialect.name].adopt(asked.fields)
     plain = adopt.plain_content(part, dialect.name, "openai", "gpt-4o")
     content = Content.model_validate(plain)
@@ -81,7 +82,30 @@ FULL_MESSAGES = {
     "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}},
     "metadata": {"user_id": "somebody"},
 }
-FULL = {CHAT: FULL_CHAT, RESPONSES: FULL_RESPONSES, MESSAGES: FULL_MESSAGES}
+CONTENTS = {"contents": [{"role": "user", "parts": [{"text": USERS}]}]}
+FULL_GEMINI = {
+    **CONTENTS,
+    "system_instruction": {"parts": [{"text": "Be kind."}]},
+    "generationConfig": {
+        "temperature": 0.5,
+        "maxOutputTokens": 100,
+        "topK": 40,
+        "stopSequences": ["END"],
+        "thinkingConfig": {"thinkingBudget": 0},
+        "responseMimeType": "application/json",
+        "responseJsonSchema": SCHEMA,
+    },
+    "tools": [{"functionDeclarations": [{"name": "search", "parametersJsonSchema": SCHEMA}]}],
+    "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["search"]}},
+    "safetySettings": [{"category": "a", "threshold": "b"}],
+    "labels": {"who": "somebody"},
+}
+FULL = {
+    CHAT: FULL_CHAT,
+    RESPONSES: FULL_RESPONSES,
+    MESSAGES: FULL_MESSAGES,
+    GEMINI: FULL_GEMINI,
+}
 
 
 def test_there_is_an_adopter_for_each_dialect_that_generates():
@@ -105,8 +129,7 @@ def test_the_version_sends_what_the_app_sent(dialect):
     _, _, differs = adopted(dialect, FULL[dialect])
 
     # One setting, which has two names in chat.
-    spelled = {CHAT: ("max_completion_tokens", "max_tokens"), RESPONSES: (), MESSAGES: ()}
-    assert differs == spelled[dialect]
+    assert differs == (("max_completion_tokens", "max_tokens") if dialect is CHAT else ())
 
 
 @in_every_dialect
@@ -119,7 +142,7 @@ def test_nothing_that_a_user_said_or_is_becomes_a_versions(dialect):
 
 @in_every_dialect
 def test_an_app_without_a_prompt_of_its_own_keeps_deciding_it(dialect):
-    body = {"input": USERS} if dialect is RESPONSES else said()
+    body = {RESPONSES: {"input": USERS}, GEMINI: CONTENTS}.get(dialect, said())
     extra = {"max_tokens": 5} if dialect is MESSAGES else {}
 
     content, _, differs = adopted(dialect, {**body, **extra})
@@ -147,6 +170,7 @@ def test_parameters_that_are_no_versions_are_named_and_stay_the_apps(dialect):
         (RESPONSES, {"type": "mcp", "authorization": "secret"}, "tools.mcp"),
         (MESSAGES, {"type": "web_search_20250305", "name": "w"}, "tools.web_search_20250305"),
         (MESSAGES, "nonsense", "tools.unknown"),
+        (GEMINI, {"google_search": {}}, "tools.googleSearch"),
     ],
 )
 def test_hosted_tools_are_left_to_the_app(dialect, tool, name):
@@ -203,10 +227,32 @@ def test_prompts_that_no_version_has_are_named(dialect, body, name):
     [
         (RESPONSES, {"input": "a", "prompt": {"id": "pmpt_1"}}),
         (MESSAGES, {**said(), "thread": {"type": "continue", "id": "t"}}),
+        (GEMINI, {**CONTENTS, "cached_content": "cachedContents/1"}),
     ],
 )
 def test_what_the_vendor_holds_cannot_be_adopted(dialect, body):
     assert ADOPTERS[dialect.name].adopt(read(dialect, {"model": "m", **body}).fields) is None
+
+
+def test_a_schema_with_types_in_capitals_becomes_json_schema():
+    older = {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}}
+    tools = [{"functionDeclarations": {"name": "search", "parameters": older}}]
+
+    content, _, differs = adopted(GEMINI, {**CONTENTS, "tools": tools})
+
+    expected = {"type": "object", "properties": {"type": {"type": "string"}}}
+    assert content.tools[0].parameters == expected
+    assert differs == ("tools",)
+
+
+def test_an_answers_schema_in_geminis_older_form_stays_the_apps():
+    config = {"responseMimeType": "application/json", "responseSchema": {"type": "OBJECT"}}
+
+    content, left_out, differs = adopted(GEMINI, {**CONTENTS, "generationConfig": config})
+
+    assert content.generation.response_format is None
+    assert left_out == ["generationConfig.responseMimeType", "generationConfig.responseSchema"]
+    assert differs == ()
 
 
 def test_what_looks_like_a_placeholder_stays_as_it_is():
@@ -251,6 +297,7 @@ JSON = st.recursive(
 )
 NAMES = [
     *("messages", "system", "input", "instructions", "tools", "tool_choice", "text", "stop"),
+    *("systemInstruction", "toolConfig", "generationConfig", "contents"),
     *("response_format", "output_config", "output_format", "temperature", "thread", "thinking"),
 ]
 

@@ -94,6 +94,19 @@ async def test_what_makes_no_version_is_not(scene, raw):
     assert told(scene).candidates == ()
 
 
+async def test_a_stream_of_gemini_is_remembered_too(tmp_path):
+    vendors = {"openai": {"dialects": ["gemini.generate"]}}
+    said = {"contents": [{"role": "user", "parts": [{"text": USERS}]}]}
+    path = "/v1beta/models/gemini-x:streamGenerateContent?alt=sse"
+    async with scene_of(tmp_path, overrides={**CAPTURING, "vendors": vendors}) as scene:
+        await scene.ask(request({**said, "generationConfig": {"topK": 4}}, path=path))
+
+        (one,) = told(scene).candidates
+
+    assert json.loads(one.content)["model"] == {"vendor": "openai", "id": "gemini-x"}
+    assert (one.dialect, one.differs) == ("gemini.generate", ())
+
+
 @pytest.mark.vendor(overrides={"models": {"capture": 1, "observe": {"gpt-4o": "recommender"}}})
 async def test_what_is_observed_is_remembered_too(scene):
     await scene.ask(asking())
