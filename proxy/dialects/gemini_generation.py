@@ -68,12 +68,6 @@ class OwnConfig:
     format_rule: FieldRule
     known: Spellings
 
-    @property
-    def is_open(self) -> bool:
-        """Whether all is the app's to say."""
-        ruled = self.table.rules.keys() - set(FORMAT) or self.format_rule == "reject"
-        return not (self.table.pinned or self.table.defaults or self.format or ruled)
-
     @classmethod
     def of(cls, content: Content) -> OwnConfig:
         """Raises `WrongDialect` for what this API lacks."""
@@ -129,11 +123,10 @@ def merge_config(ours: OwnConfig, raw: Raw | None, kept: Kept) -> bytes:
     format_ = _settled(ours, theirs, found)
     kept.dropped += [f"{FIELD}.{name}" for name in found.dropped]
     kept.app_fields += [f"{FIELD}.{name}" for name in found.app_fields]
-    if ours.is_open and theirs is given:
-        return b"" if raw is None else key_bytes(FIELD) + bytes(raw)
     inner = b"".join((ours.table.pinned, format_, *map(bytes, found.pieces)))
-    if not inner and (raw is None or is_null(raw)):
-        return b""
+    if not inner:
+        # Nothing of anybody's: it goes out as it came.
+        return b"" if raw is None or given else key_bytes(FIELD) + bytes(raw)
     return key_bytes(FIELD) + b"{%b}" % inner[1:]
 
 

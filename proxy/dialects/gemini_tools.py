@@ -144,16 +144,13 @@ def merge_choice(ours: OwnChoice, raw: Raw | None, kept: Kept, *, has_tools: boo
     own = ours.choice if has_tools else b""
     if raw is None or is_null(raw):
         return b'%b{"%b":%b}' % (key_bytes(CONFIG), CHOICE.encode(), own) if own else b""
-    given = read_nested(raw)
-    theirs = one_spelling(given, _CONFIG)
+    theirs = one_spelling(read_nested(raw), _CONFIG)
     choice = theirs.get(CHOICE)
     chosen: Buffer = own
     if choice is not None and not is_null(choice):
         chosen = choice if _passes(ours, choice, kept) else own
     others = {name: value for name, value in theirs.items() if name != CHOICE}
     kept.app_fields += [f"{CONFIG}.{name[:64]}" for name in others]
-    if chosen is choice and theirs is given:
-        return key_bytes(CONFIG) + bytes(raw)
     return _config(chosen, others)
 
 

@@ -36,6 +36,13 @@ SETTINGS = (
     "verbosity",
     "reasoning",
     "thinking",
+    "topP",
+    "topK",
+    "maxOutputTokens",
+    "stopSequences",
+    "presencePenalty",
+    "frequencyPenalty",
+    "thinkingConfig",
 )
 
 # An alias is answered by a dated snapshot, as the vendor does.
@@ -50,6 +57,7 @@ SNAPSHOTS = {
     "text-embedding-3-large": "text-embedding-3-large",
     "claude-opus-5-5": "claude-opus-5-5-2026-07-09",
     "claude-haiku-5": "claude-haiku-5-2026-07-09",
+    "gemini-3.5-pro": "gemini-3.5-pro-2026-07-09",
 }
 LATEST = "2026-07-09"
 _DATED = re.compile(r".*-20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)

@@ -20,11 +20,14 @@ from proxy.simvendor import (
     chat,
     completions,
     embeddings,
+    gemini,
+    gemini_wrong,
+    lists,
     messages,
     messages_wrong,
     responses,
 )
-from proxy.simvendor.answer import CREATED, STREAM, Answer, whole
+from proxy.simvendor.answer import STREAM, Answer, whole
 from proxy.simvendor.asked import SNAPSHOTS, Asked
 from proxy.simvendor.player import Player, plain, refusal
 from proxy.simvendor.script import Fail, Refuse, Rest, Step, asked_for
@@ -78,14 +81,26 @@ class _House:
     headers: Headers
 
 
+def _as_sent(body: Json, request: web.Request) -> Json:
+    return body
+
+
+def _of_deployment(body: Json, request: web.Request) -> Json:
+    """Return `body` with the model of Azure's path. Raises `Wrong`."""
+    if "api-version" not in request.query:
+        raise Wrong(404, "Resource not found", code="404")
+    return {**body, "model": request.match_info["deployment"]}
+
+
 @dataclass(frozen=True, slots=True)
 class _Spoken:
-    """A kind of call as the vendor serves it."""
+    """A kind of call as the vendor serves it. `addressed` adds to a body what the path says."""
 
     house: _House
     check: Callable[[Json, Headers], None]
     asked: Callable[[Json, bytes], Asked]
     answer: Callable[[Json, Asked], Answer]
+    addressed: Callable[[Json, web.Request], Json] = _as_sent
 
 
 _OPENAI = _House(
@@ -115,6 +130,27 @@ _ANTHROPIC = _House(
         "anthropic-ratelimit-requests-remaining": "3999",
     },
 )
+_GOOGLE = _House(
+    gemini_wrong.check_key,
+    lambda wrong: gemini_wrong.body_of(wrong.status, wrong.error["message"]),
+    {"x-gemini-service-tier": "standard"},
+)
+
+
+def _in_path(body: Json, request: web.Request) -> Json:
+    said = {name: request.match_info[name] for name in ("model", "method", "scope")}
+    alt = request.query.get("alt") or request.query.get("$alt", "")
+    return {**gemini_wrong.one_spelling(body), **said, "alt": alt}
+
+
+# Under every version of the API, and with what Vertex has between that and the model.
+_GEMINI_PATH = (
+    "/{version:v[0-9][a-z0-9]*}{scope:(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/google)?}"
+    "/models/{model:[^/:]+}:{method:generateContent|streamGenerateContent|countTokens|embedContent"
+    "|batchEmbedContents}"
+)
+_GEMINI_LISTS = ("/v1beta/models", "/v1alpha/models")
+
 _SPOKEN = {
     "/v1/chat/completions": _Spoken(
         _OPENAI, lambda body, _: check_chat(body), chat.asked, chat.answer
@@ -140,13 +176,18 @@ _SPOKEN = {
     "/v1/messages/count_tokens": _Spoken(
         _ANTHROPIC, messages_wrong.check_count, messages.asked, messages.count
     ),
+    _GEMINI_PATH: _Spoken(
+        _GOOGLE, lambda body, _: gemini.check(body), gemini.asked, gemini.answer, _in_path
+    ),
 }
 
 
 # Azure's older API has the model in the path, and wants to be told which version it is; in the
 # newer one all is as elsewhere, behind a prefix. Both take another header for the key too.
 _DEPLOYED = {
-    f"/openai/deployments/{{deployment}}/{call}": replace(_SPOKEN[f"/v1/{call}"], house=_AZURE)
+    f"/openai/deployments/{{deployment}}/{call}": replace(
+        _SPOKEN[f"/v1/{call}"], house=_AZURE, addressed=_of_deployment
+    )
     for call in ("chat/completions", "completions", "embeddings")
 }
 _AZURES = {
@@ -228,7 +269,8 @@ class SimulatedVendor:
         app.router.add_route("DELETE", "/v1/responses/{id}", self._about)
         app.router.add_route("GET", "/v1/responses/{id}/{call:input_items}", self._about)
         app.router.add_route("POST", "/v1/responses/{id}/{call:cancel}", self._about)
-        app.router.add_get("/v1/models", self._list)
+        for path in ("/v1/models", *_GEMINI_LISTS):
+            app.router.add_get(path, self._list)
         app.router.add_route("*", "/{path:.*}", _unknown)
         return app
 
@@ -255,7 +297,7 @@ class SimulatedVendor:
         try:
             if self._auth:
                 house.check_key(request.headers)
-            body = _of_deployment(request, parsed(exchange.body))
+            body = spoken.addressed(parsed(exchange.body), request)
             spoken.check(body, request.headers)
             question = spoken.asked(body, exchange.body)
         except Wrong as wrong:
@@ -314,24 +356,13 @@ class SimulatedVendor:
         return await Player(request, answer, self._headers(_OPENAI), self._pace_ms).play([Rest()])
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        house = _ANTHROPIC if messages_wrong.API in request.headers else _OPENAI
+        house, listing = _list_for(request)
         try:
             if self._auth:
                 house.check_key(request.headers)
         except Wrong as wrong:
             return refusal(Refuse(wrong.status, house.refused(wrong)), self._headers(house))
-        listing = _page if house is _ANTHROPIC else _listing
         return plain(whole(listing(self._models)), self._headers(house))
-
-
-def _of_deployment(request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """Return `body` with the model of Azure's path, if that has one. Raises `Wrong`."""
-    name = request.match_info.get("deployment")
-    if name is None:
-        return body
-    if "api-version" not in request.query:
-        raise Wrong(404, "Resource not found", code="404")
-    return {**body, "model": name}
 
 
 def _refusal(script: Sequence[Step], answer: Answer) -> Refuse | None:
@@ -341,20 +372,15 @@ def _refusal(script: Sequence[Step], answer: Answer) -> Refuse | None:
     return Refuse(500) if Fail() in script and answer.content_type != STREAM else None
 
 
-def _listing(models: Sequence[str]) -> dict[str, Any]:
-    rows = [
-        {"id": name, "object": "model", "created": CREATED, "owned_by": "simulated"}
-        for name in dict.fromkeys(models)
-    ]
-    return {"object": "list", "data": rows}
-
-
-def _page(models: Sequence[str]) -> dict[str, Any]:
-    rows = [
-        {"type": "model", "id": name, "display_name": name, "created_at": "2026-11-24T00:00:00Z"}
-        for name in dict.fromkeys(models)
-    ]
-    return {"data": rows, "has_more": False, "first_id": rows[0]["id"], "last_id": rows[-1]["id"]}
+def _list_for(request: web.Request) -> tuple[_House, Callable[[Sequence[str]], dict[str, Any]]]:
+    """Return who answers, and in which shape, by what its callers send."""
+    if request.path in _GEMINI_LISTS or "x-goog-api-client" in request.headers:
+        return _GOOGLE, lists.google
+    return (
+        (_ANTHROPIC, lists.anthropic)
+        if messages_wrong.API in request.headers
+        else (_OPENAI, lists.openai)
+    )
 
 
 async def _unknown(request: web.Request) -> web.StreamResponse:

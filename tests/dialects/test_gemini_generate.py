@@ -120,13 +120,23 @@ def test_a_body_that_names_a_model_does_not_choose_one():
     assert received.path == "/v1beta/models/gpt-4o-2024-08-06:generateContent"
 
 
-def test_an_object_that_nobody_changes_keeps_its_spelling():
+def test_values_keep_their_spelling_inside_of_the_config_too():
     config = '{ "temperature" : 1.0e0, "thinking_config":{"include_thoughts":true} }'
     body = f'{{"contents":[],"generationConfig":{config}}}'
 
     received = compose(GEMINI, version(system="Ours."), body)
 
-    assert dict(members(received.body.decode()))["generationConfig"] == config
+    inner = dict(members(received.body.decode()))["generationConfig"]
+    assert members(inner) == members(config)
+
+
+def test_a_name_twice_in_the_config_is_one_field():
+    body = '{"contents":[],"generationConfig":{"topK":1,"candidateCount":2,"topK":3}}'
+
+    received = compose(GEMINI, version(), body)
+
+    inner = dict(members(received.body.decode()))["generationConfig"]
+    assert sorted(members(inner)) == [("candidateCount", "2"), ("topK", "3")]
 
 
 @pytest.mark.parametrize("config", ["{}", "null", "{ }"])

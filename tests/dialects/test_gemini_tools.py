@@ -188,7 +188,8 @@ def test_a_choice_of_functions_that_were_dropped_goes_with_them(key):
     [("pinned", True, "search"), ("pinned", False, "mine"), ("extend", True, "mine")],
 )
 def test_a_choice_of_functions_that_are_there_passes(rule, has_tools, name):
-    sent = f'{{ "functionCallingConfig" : {{"mode":"ANY","allowedFunctionNames":["{name}"]}} }}'
+    chosen = f'{{"mode" :"ANY","allowedFunctionNames":["{name}"]}}'
+    sent = f'{{"functionCallingConfig":{chosen}}}'
 
     received = compose(GEMINI, content(rule, has_tools), asks(GEMINI, toolConfig=sent))
 

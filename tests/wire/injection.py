@@ -125,8 +125,8 @@ def differences(expected: Expected, body: str) -> list[str]:
 def _equal(expected: str | Injected, spelled: str) -> bool:
     if isinstance(expected, str):
         return expected == spelled
-    if isinstance(expected.value, Mixed):
-        return expected.value.equals(spelled)
+    if hasattr(expected.value, "equals"):
+        return bool(expected.value.equals(spelled))
     return bool(expected.value == json.loads(spelled))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from tests.wire.injection import (
@@ -51,13 +52,32 @@ TOOLS = [
         ]
     }
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An object as the app spelled it, but for their order and the blanks between."""
+
+    spelled: Any
+
+    def equals(self, spelled: str) -> bool:
+        return sorted(members(spelled)) == sorted(members(self.spelled))
+
+
 _ROLES = {"user": "user", "assistant": "model"}
 _SHOTS = [{"role": _ROLES[role], "parts": [{"text": text}]} for role, text in SHOTS]
 
 
 def thin(path: str, body: str) -> Expected:
     """A version that sets nothing but the vendor's model, and keeps the app's system prompt."""
-    return _embedding(body) if _embeds(path) else {**dict(members(body))}
+    if _embeds(path):
+        return _embedding(body)
+    sent: Expected = {**dict(members(body))}
+    # Taken apart by the proxy: what is in there is as it was, the blanks between are not.
+    apart = {
+        name: Members(sent[name]) for name in ("generationConfig", "toolConfig") if name in sent
+    }
+    return {**sent, **{name: Injected(value) for name, value in apart.items()}}
 
 
 def full(path: str, body: str) -> Expected:
