@@ -162,7 +162,11 @@ def test_a_vendor_that_takes_the_apps_own_key_gets_the_one_that_is_given(shop, v
 
 @pytest.mark.parametrize(
     ("dialect", "path"),
-    [("openai.responses", "/v1/responses"), ("anthropic.messages", "/v1/messages")],
+    [
+        ("openai.responses", "/v1/responses"),
+        ("anthropic.messages", "/v1/messages"),
+        ("gemini.generate", "/v1beta/models/gpt-4o-2024-08-06:generateContent"),
+    ],
 )
 def test_a_vendor_is_asked_in_a_dialect_that_it_speaks(shop, vendor, dialect, path):
     config = shop.directory / "config" / "proxy.toml"

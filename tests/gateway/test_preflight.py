@@ -88,6 +88,34 @@ async def test_a_vendor_is_asked_as_its_dialect_wants_it():
     assert asked.header("authorization") is None
 
 
+@pytest.mark.parametrize(
+    ("under", "path"),
+    [
+        ("", "/v1beta/models?pageSize=1000"),
+        ("/v1/publishers/google", "/v1/publishers/google/models?pageSize=1000"),
+    ],
+)
+async def test_google_is_asked_where_its_calls_go_and_names_models_in_a_collection(under, path):
+    answer = json.dumps({"models": [{"name": f"models/{MODEL}", "version": "1"}]}).encode()
+    async with ScriptedVendor(Say(whole(answer))) as vendor:
+        own = preflight({"openai": vendor.url + under}, dialects=("gemini.generate",))
+        fit = await own.fitness(served(), LIMIT_S)
+        (asked,) = vendor.requests
+
+    assert fit == Fitness()
+    assert asked.line == f"GET {path} HTTP/1.1"
+    assert asked.header("x-goog-api-key") == "sk-of-this-proxy"
+
+
+def test_a_list_of_googles_that_goes_on_says_nothing_about_what_is_not_on_it():
+    body = b'{"models": [{"name": "models/a"}], "nextPageToken": "x"}'
+
+    assert judged(200, body).ids is None
+    assert judged(200, b'{"models": [{"name": "tunedModels/b"}, {"name": "models/a"}]}') == (
+        VendorModels(frozenset({"tunedModels/b", "a"}))
+    )
+
+
 async def test_a_fallback_that_does_not_speak_the_dialect_is_a_warning():
     entry = {"base_url": "http://127.0.0.1:1", "api_key_env": "KEY"}
     vendors = {
