@@ -85,10 +85,12 @@ UNKNOWN = {
 }
 # What is cached at the vendor has a system prompt of its own.
 OVERRIDDEN = {"gemini-full": {"gemini-cached-content": "override_rejected"}}
-LISTS = [found for found in ALL if found.method == "GET"]
+LISTS = [found for found in ALL if found.method == "GET" and "/models" in found.path]
+# About what a vendor keeps, by an id: no version has a say in them.
+KEPT_THERE = [found for found in ALL if "/responses/resp_" in found.path]
 
 COMPRESSED = recording("http-request-body-gzip")
-UNSERVED = {COMPRESSED.name, *UNKNOWN, *(found.name for found in LISTS)}
+UNSERVED = {COMPRESSED.name, *UNKNOWN, *(found.name for found in (*LISTS, *KEPT_THERE))}
 SERVED = [found for found in ALL if found.name not in UNSERVED]
 PASSED = [found for found in SERVED if found.status not in INSTEAD]
 REPLACED = [found for found in SERVED if found.status in INSTEAD]
@@ -332,8 +334,38 @@ async def test_what_is_not_there_is_answered_in_the_shape_that_the_sdk_reads(sta
     assert {one.status for one in answers.values()} <= {400, 404}
 
 
+@pytest.mark.parametrize("stage", ["openai-full"], indirect=True)
+@pytest.mark.parametrize("found", KEPT_THERE, ids=lambda one: one.name)
+async def test_what_a_vendor_keeps_is_asked_for_and_answered_as_it_is(stage, found):
+    received, answer = await stage.play(found, found.script())
+
+    query = f"?{found.query}" if found.query else ""
+    assert received.line == f"{found.method} {found.path}{query} HTTP/1.1"
+    assert received.body == found.body
+    assert received.header("authorization") == f"Bearer {stage.proxy.vendor_key}"
+    assert (answer.status, answer.body, answer.ending) == (found.status, found.answer, "tidy")
+    assert answer.header("x-proxy-version") == "unversioned"
+
+
+OPENAI_LISTS = [found for found in LISTS if found.family == "openai"]
+
+
+@pytest.mark.parametrize("stage", ["openai-thin"], indirect=True)
+@pytest.mark.parametrize("found", OPENAI_LISTS, ids=lambda one: one.name)
+async def test_lists_of_models_for_openais_apps_are_the_proxys_own(stage, found):
+    answer = await answered_alone(stage, found)
+
+    rows = {row["id"]: row["version"] for row in answer.json.get("data", [answer.json])}
+    assert rows["recommender"] == stage.proxy.version("recommender", 1).id
+    every = {*ALIASES, *DEPLOYMENTS, PROMPT_MODEL}
+    assert rows.keys() == (every if found.path.endswith("/models") else {"recommender"})
+
+
+GOOGLES_LISTS = [found for found in LISTS if found.family == "gemini"]
+
+
 @pytest.mark.parametrize("stage", ["gemini-thin"], indirect=True)
-@pytest.mark.parametrize("found", LISTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("found", GOOGLES_LISTS, ids=lambda one: one.name)
 async def test_lists_of_models_are_the_proxys_own(stage, found):
     answer = await answered_alone(stage, found)
 
