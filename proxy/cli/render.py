@@ -75,8 +75,8 @@ def command(
         ),
         settings,
     )
-    failed = all(one.error is not None for one in report.rendered)
-    return Answer(report.json(), tuple(_page(report)), status=REFUSED if failed else 0)
+    status = REFUSED if report.is_refused else 0
+    return Answer(report.json(), tuple(_page(report)), status=status)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -105,6 +105,9 @@ def _page(report: RenderReport) -> Iterator[Block]:
         yield line()
         yield line(strong(one.dialect), dim(f"  POST {one.path}"))
         if one.error is not None:
-            yield line(bad(f"  {one.error.message} [{one.error.code}]"))
+            hint = f" ({one.error.hint})" if one.error.hint else ""
+            yield line(bad(f"  {one.error.message}{hint} [{one.error.code}]"))
         else:
+            for name, value in one.headers:
+                yield line(dim(f"  {name}: {value}"))
             yield Verbatim(json.dumps(one.body, ensure_ascii=False, indent=2))

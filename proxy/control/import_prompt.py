@@ -64,7 +64,7 @@ def import_prompt(file: Path, models_dir: Path, wish: Wish) -> ImportReport:
     """
     text = _text(file)
     stored = read_stored_prompt(_parsed(file, text), wish.vendor, wish.vendor_model)
-    problems = _problems(file, text, stored.wrong)
+    problems = [*sources.repeated_keys(str(file), text), *_problems(file, text, stored.wrong)]
     left_out = _problems(file, text, stored.left_out)
     if stored.content is None or problems or (left_out and not wish.partial):
         hint = "--partial leaves out what is not understood" if left_out and not problems else ""

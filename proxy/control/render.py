@@ -10,6 +10,8 @@ from typing import Any
 
 from proxy.control.eval_subject import Subject, subject
 from proxy.dialects.base import Dialect, path_for
+from proxy.dialects.openai_completions import OpenAICompletions
+from proxy.dialects.openai_embeddings import OpenAIEmbeddings
 from proxy.dialects.registry import DIALECTS
 from proxy.dialects.samples import sample
 from proxy.errors import InvalidArgument, RequestError
@@ -19,27 +21,38 @@ from proxy.versions.variables import Given, Value, Written, as_declared
 
 SAMPLE_TEXT = "Hello"
 
+_WITHOUT_PROMPTS = frozenset({OpenAIEmbeddings.name, OpenAICompletions.name})
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """One dialect's request: `path` below the vendor's base URL and `body`, or why there is
-    none."""
+    none. `headers` are what the version adds to those of the app."""
 
     dialect: str
     path: str
     body: Any
     error: RequestError | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     def json(self) -> dict[str, Any]:
         if self.error is not None:
             return {"error": {"code": self.error.code, "message": self.error.message}}
-        return {"path": self.path, "body": self.body}
+        sent = {"path": self.path, "body": self.body}
+        return {**sent, "headers": dict(self.headers)} if self.headers else sent
 
 
 @dataclass(frozen=True, slots=True)
 class RenderReport:
     subject: Subject
     rendered: tuple[Rendered, ...]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether no dialect carries what the version says; those that have no place for it carry
+        anything, and count only if nothing else was asked for."""
+        telling = [one for one in self.rendered if one.dialect not in _WITHOUT_PROMPTS]
+        return all(one.error is not None for one in telling or self.rendered)
 
     def json(self) -> dict[str, Any]:
         info = self.subject.info
@@ -86,7 +99,8 @@ def _render(
     except RequestError as error:
         return Rendered(dialect.name, path, None, error)
     body = b"".join(composed.body(json.dumps(content.model.id).encode()))
-    return Rendered(dialect.name, path, json.loads(body))
+    headers = tuple((name.decode(), value.decode()) for name, value in composed.headers)
+    return Rendered(dialect.name, path, json.loads(body), headers=headers)
 
 
 def _value(content: Content, name: str, given: Given) -> Value:

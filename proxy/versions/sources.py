@@ -150,11 +150,12 @@ def _parse_json(name: str, text: str, problems: list[Problem]) -> Any:
     except (ValueError, RecursionError):
         problems.append(Problem(name, 0, "", "is nested too deeply, or has too long a number"))
         return None
-    problems += _repeated_keys(name, text)
+    problems += repeated_keys(name, text)
     return value
 
 
-def _repeated_keys(name: str, text: str) -> Iterator[Problem]:
+def repeated_keys(name: str, text: str) -> Iterator[Problem]:
+    """Yield every key of a JSON text that its object has already, by its line."""
     seen: set[Path] = set()
     for path, line in json_places(text):
         if path in seen:

@@ -112,6 +112,7 @@ def test_a_model_is_not_overwritten_without_force(asked):
         ("", "is not valid JSON"),
         ("[]", "must be a JSON object"),
         ("{}", "model.id"),
+        ('{"model": "m",\n"model": "n"}', "prompt.json:2: model: the key is repeated"),
         ('{"model": "m"}', "the file does not name the prompt"),
         ('{"model": "m", "name": "Not A Name"}', "not a valid model name"),
         ("[" * 100_000, "nested too deeply"),

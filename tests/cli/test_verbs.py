@@ -354,6 +354,26 @@ def test_render_wants_an_object_of_scalars(ctl, text):
     assert ctl("render", "recommender", "files", "--vars", f"{file}.none").status == 2
 
 
+def test_render_shows_headers_that_a_version_adds(ctl):
+    with (ctl.model / "version.toml").open("a") as settings:
+        settings.write('[generation.extra."anthropic.messages"]\nbetas = ["new-2026"]\n')
+
+    answer = ctl.ok("render", "recommender", "files")
+
+    assert answer["dialects"]["anthropic.messages"]["headers"] == {"anthropic-beta": "new-2026"}
+    assert "headers" not in answer["dialects"]["openai.chat"]
+
+
+def test_render_names_the_variable_that_is_missing(ctl):
+    with (ctl.model / "version.toml").open("a") as settings:
+        settings.write(TEMPLATE)
+
+    ran = ctl("render", "recommender", "files")
+
+    assert ran.status == 1
+    assert "(variable open) [missing_variable]" in ran.out
+
+
 TEMPLATE = """
 [variables.stock]
 type = "number"

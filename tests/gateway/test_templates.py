@@ -41,6 +41,16 @@ async def test_so_is_a_prompt_object_under_the_id_that_it_had_at_the_vendor(aski
     assert sent(asking) == {"role": "user", "content": "Which hats for 3 days?"}
 
 
+@pytest.mark.vendor(overrides={"models": {"unmanaged": "passthrough"}})
+async def test_a_prompt_that_is_not_ours_yet_goes_on_to_the_vendor(scene):
+    raw = request({"input": "Hi", "prompt": {"id": "pmpt_2"}}, path="/v1/responses")
+
+    answer = await scene.ask(raw)
+
+    assert answer.header("x-proxy-version") == "unversioned"
+    assert scene.vendor.requests[0].body == raw.partition(b"\r\n\r\n")[2]
+
+
 @pytest.mark.parametrize(
     ("values", "code"),
     [
