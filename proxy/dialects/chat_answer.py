@@ -25,9 +25,16 @@ class _Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
 
 
+class _Groq(msgspec.Struct, gc=False):
+    """Where Groq has the usage of a stream."""
+
+    usage: _Usage | None = None
+
+
 class _Answer(msgspec.Struct, gc=False):
     model: str | None = None
     usage: _Usage | None = None
+    x_groq: _Groq | None = None
     choices: list[_Choice] = []
     error: msgspec.Raw = NULL
 
@@ -45,8 +52,9 @@ def learn(seen: Seen, text: bytes) -> bool:
     seen.failed = seen.failed or not is_null(answer.error)
     for choice in answer.choices:
         seen.finish_reason = choice.finish_reason or seen.finish_reason
-    if answer.usage is not None:
-        _count(seen, answer.usage)
+    usage = answer.usage or (answer.x_groq and answer.x_groq.usage)
+    if usage:
+        _count(seen, usage)
     return True
 
 

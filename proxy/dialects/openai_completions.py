@@ -9,6 +9,7 @@ from proxy.dialects import openai_bare as bare
 from proxy.dialects import openai_common as common
 from proxy.dialects.base import NO_HEADERS, Asked, Headers, Observer, Parameter
 from proxy.dialects.chat_answer import ChatDocument, ChatStream
+from proxy.dialects.openai_deployments import Deployment
 from proxy.errors import RequestError
 from proxy.versions.content import Content
 
@@ -29,6 +30,10 @@ OWN = bare.own(SAID)
 class OpenAICompletions(common.OpenAI):
     name = "openai.completions"
     path = "/v1/completions"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others = (Deployment(self),)
 
     @property
     def dialect(self) -> OpenAICompletions:

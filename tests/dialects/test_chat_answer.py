@@ -86,6 +86,8 @@ def test_a_long_stream_is_seen_the_same_at_any_size_of_reads(size):
         ([word("a"), chunk(model="")], Seen(MODEL)),
         ([chunk(model=None, usage={})], Seen()),
         ([chunk(usage={"prompt_tokens": 1, "new": []}), DONE], Seen(MODEL, 1, ended=True)),
+        ([chunk(x_groq={"usage": {"prompt_tokens": 1}}), DONE], Seen(MODEL, 1, ended=True)),
+        ([chunk(x_groq={"id": "req_1"}), chunk(x_groq=None)], Seen(MODEL)),
         ([{"error": {"message": "overloaded"}}], Seen(failed=True)),
         ([word("a"), {"error": "overloaded"}], Seen(MODEL, failed=True)),
         ([chunk(error=None), DONE], Seen(MODEL, ended=True)),

@@ -46,6 +46,7 @@ async def test_every_generation_sees_the_same(facts, proxy):
         "responses": SHOWN,
         "responses_stream": ["response.created", "response.completed", SHOWN],
         "prompt": dry,
+        "embedded": 1536,
         "models": ["recommender", "strict"],
     }
     assert len(results["usage"]) == 1

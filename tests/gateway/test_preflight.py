@@ -88,6 +88,26 @@ async def test_a_vendor_is_asked_as_its_dialect_wants_it():
     assert asked.header("authorization") is None
 
 
+async def test_a_vendor_is_asked_where_its_configuration_says():
+    more = {"path": "/{call}", "query": {"api-version": "1"}, "auth": "api-key"}
+    async with ScriptedVendor(listing(MODEL)) as vendor:
+        fit = await preflight({"openai": vendor.url}, **more).fitness(served(), LIMIT_S)
+        (asked,) = vendor.requests
+
+    assert fit == Fitness()
+    assert asked.line == "GET /models?api-version=1 HTTP/1.1"
+    assert asked.header("api-key") == "sk-of-this-proxy"
+
+
+@pytest.mark.parametrize("more", [{"lists_models": False}, {"path": "/x/{model}/{call}"}], ids=str)
+async def test_a_vendor_without_a_list_of_what_it_calls_is_not_asked(more):
+    async with ScriptedVendor(listing("another")) as vendor:
+        fit = await preflight({"openai": vendor.url}, **more).fitness(served(), LIMIT_S)
+
+    assert fit == Fitness()
+    assert vendor.requests == []
+
+
 @pytest.mark.parametrize(
     ("under", "path"),
     [

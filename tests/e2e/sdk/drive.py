@@ -78,6 +78,11 @@ def prompt(client):
     return reply.output_text
 
 
+def embedded(client):
+    """By default the SDK asks for packed numbers, and unpacks them."""
+    return len(client.embeddings.create(model="recommender", input="rain").data[0].embedding)
+
+
 def models(client):
     return [model.id for model in client.models.list()]
 
@@ -107,6 +112,7 @@ FACTS = (
     responses,
     responses_stream,
     prompt,
+    embedded,
     models,
     broken_stream,
     unknown_model,
