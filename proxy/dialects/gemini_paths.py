@@ -40,9 +40,12 @@ def split_path(path: bytes) -> Place | None:
     found = _PATH.fullmatch(path)
     if found is None:
         return None
-    named = unquote(found[3].decode("latin-1"))
+    named = found[3].decode("latin-1")
+    if "%" in named:
+        named = unquote(named)
     # What a vendor would resolve to another path is no name, however it was spelled.
-    if any(segment in ("", ".", "..") for segment in named.split("/")):
+    odd = "//" in named or "/." in named or named.endswith("/")
+    if odd and not {"", ".", ".."}.isdisjoint(named.split("/")):
         return None
     return Place(found[1], found[2], named.removeprefix(MODELS), found[4])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
@@ -22,6 +23,9 @@ _MODELS = (MODELS, b"/openai/v1/models", b"/openai/models")
 
 MISSING = "an OpenAI SDK's base_url must end in /v1"
 TWICE = "an Anthropic SDK's base_url must not end in /v1"
+VERSIONED = "a Google SDK's base_url must not end in a version of the API"
+
+_TWO_VERSIONS = re.compile(rb"/v[0-9][a-z0-9]*/v[0-9][a-z0-9]*/.*models/")
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +75,7 @@ class Table:
         path = head.path
         endpoint = self.endpoint(path)
         if endpoint is None and self.listed(path) is None:
-            raise NotFound(hint=self._hints.get(path, ""))
+            raise NotFound(hint=self._hints.get(path) or _hint(path))
         if head.method != (b"GET" if endpoint is None else b"POST"):
             raise MethodNotAllowed()
         return endpoint
@@ -96,6 +100,10 @@ class Table:
             if path.startswith(listing + b"/"):
                 return unquote(path[len(listing) + 1 :].decode("latin-1"))
         return None
+
+
+def _hint(path: bytes) -> str:
+    return VERSIONED if _TWO_VERSIONS.match(path) else ""
 
 
 _TABLE: Final = Table(DIALECTS.values())

@@ -159,6 +159,13 @@ async def test_what_is_not_there_is_not_found_in_googles_shape(shared, path):
     assert (answer.status, answer.json["error"]["status"]) == (404, "NOT_FOUND")
 
 
+async def test_a_base_url_with_a_version_is_refused_with_a_hint(shared):
+    answer, received = await ask(shared, bare("/v1beta/v1/models/recommender:generateContent"))
+
+    assert (answer.status, received) == (404, None)
+    assert "base_url must not end in a version" in answer.json["error"]["message"]
+
+
 # --- apps
 
 
