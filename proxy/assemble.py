@@ -178,6 +178,8 @@ def _follower(plan: _Plan, store: Store, disk: LastKnownGood) -> Follower:
         known = plan.former.follower
         snapshot = known.snapshot if disk is plan.former.disk else rebased(known.snapshot)
         follower.continue_with(snapshot, known.state.source)
+        if disk is plan.former.disk:
+            follower.conversations.continue_with(known.conversations)
     return follower
 
 

@@ -55,6 +55,10 @@ class Conversations:
         self._lacking: list[str] = []
         self._turn = asyncio.Event()
 
+    def continue_with(self, known: Conversations) -> None:
+        """Begin with what another one of this process knows, until the store tells."""
+        self._left, self._ready = known._left, known._ready
+
     def told(self, former: Collection[Former], snapshot: Snapshot) -> None:
         """Take over what the store says that labels held before. `snapshot` is what is served, not
         yet swapped for what came with it."""

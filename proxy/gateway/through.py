@@ -50,7 +50,8 @@ def _is_plain(path: bytes) -> bool:
     decoded = unquote_to_bytes(path)
     if b"%" in decoded or b"\\" in decoded or b"?" in decoded or b"#" in decoded:
         return False
-    *segments, last = decoded.split(b"/")[1:]
+    # Some servers drop what follows a semicolon before they look for dots.
+    *segments, last = (segment.partition(b";")[0] for segment in decoded.split(b"/")[1:])
     return not {b"", b".", b".."}.intersection(segments) and last not in (b".", b"..")
 
 

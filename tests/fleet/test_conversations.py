@@ -101,6 +101,16 @@ async def test_a_proxy_that_starts_later_fetches_it(place, store, infos, tmp_pat
     await own.close()
 
 
+async def test_what_is_known_stays_over_a_reload(proxy, store, infos, tmp_path):
+    await pin(store, infos[1])
+    await proxy.until_serving(infos[1])
+    away = Conversations(store, lambda: 0.0)
+
+    away.continue_with(proxy.follower.conversations)
+
+    assert away.find(infos[0].id, any_label, KEEP_S).id == infos[0].id
+
+
 class Moody:
     """A store that answers at its second thought."""
 

@@ -2,11 +2,16 @@
 
 import asyncio
 import hashlib
+import itertools
 import json
 
 import pytest
+import uvloop
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.harness import CANARY
+from tests.http.frames import apart
 from tests.http.scene import ANSWER, ASK, BODY, refused, scene_of
 from tests.raw_client import raw_app, request
 from tests.vendor_script import (
@@ -325,3 +330,24 @@ async def test_the_connection_serves_on_after_each(scene):
 
     assert len(scene.vendor.connections) == 1
     assert len(scene.vendor.requests) == 3
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(cuts=st.lists(st.integers(0, 2000), max_size=12))
+def test_calls_in_a_row_may_be_cut_anywhere(cuts, tmp_path_factory):
+    """Such with a length, in chunks and without a body, between managed ones."""
+    chunked = get("/v1/files", "POST", "Transfer-Encoding: chunked")
+    row = upload(b"length") + ASK + chunked + chunk(b"chu") + chunk(b"nks") + b"0\r\n\r\n"
+    row += get() + ASK + upload(b"")
+    edges = sorted({0, len(row), *(cut % len(row) for cut in cuts)})
+
+    async def seen():
+        async with scene_of(tmp_path_factory.mktemp("row"), overrides=PASSING) as scene:
+            await apart(scene.app, *(row[one:two] for one, two in itertools.pairwise(edges)))
+            answers = [(await scene.app.answer()).status for _ in range(6)]
+            bodies = [one.body for one in scene.vendor.requests if "/files" in one.line]
+            return answers, bodies
+
+    assert uvloop.run(seen()) == ([200] * 6, [b"length", b"chunks", b"", b""])

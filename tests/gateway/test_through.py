@@ -58,6 +58,7 @@ def test_plain_paths_pass(path):
         *(b"/v1/../admin", b"/..", b"/v1/.", b"/./v1", b"//v1/files", b"/v1//files", b"/v1/.."),
         *(b"/v1/%2e%2e/admin", b"/v1/%2E./admin", b"/v1/.%2e", b"/v1%2f..%2fadmin", b"/v1/%2f"),
         *(b"/v1/%252e%252e/admin", b"/v1/%5c..", b"/v1/a%3fb", b"/v1/a%23b", b"/v1/..%5c"),
+        *(b"/v1/..;/admin", b"/v1/..;a=b", b"/v1/;/x", b"/v1/%2e%2e%3b/x"),
     ],
 )
 def test_paths_that_may_lead_elsewhere_do_not(path):
