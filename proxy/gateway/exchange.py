@@ -14,7 +14,7 @@ from proxy.dialects.base import Asked, Endpoint, Observer
 from proxy.errors import RequestError, UnknownModel, UpstreamTimeout, UpstreamUnreachable
 from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.attempts import Attempts, failure_of
-from proxy.gateway.headers import returned
+from proxy.gateway.headers import STAMP, returned
 from proxy.gateway.outgoing import outgoing
 from proxy.gateway.plan import Plan, passthrough, plan
 from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, request_id_line
@@ -141,7 +141,7 @@ class ManagedExchange:
 
     def _compose(self, asked: Asked, found: Pinned | Served) -> None:
         line = self._line
-        if isinstance(found, Pinned):
+        if STAMP in self._request.head.fields and isinstance(found, Pinned):
             found = self._gateway.continued(found, self._request, line)
         served, pin = (found.served, found.pin) if isinstance(found, Pinned) else (found, None)
         line.version, line.digest = served.id, served.version.info.digest

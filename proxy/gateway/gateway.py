@@ -29,7 +29,7 @@ from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.access import LOCAL, Access
 from proxy.gateway.circuits import Circuits
 from proxy.gateway.exchange import ManagedExchange
-from proxy.gateway.headers import sent_request_id
+from proxy.gateway.headers import STAMP, sent_request_id
 from proxy.gateway.kept import DIALECT as KEEPING
 from proxy.gateway.kept import kept_path, named_vendor
 from proxy.gateway.passing import PassingExchange
@@ -57,9 +57,6 @@ from proxy.routing.rules import Waits
 from proxy.settings import Settings, Timeouts
 from proxy.versions.names import ByLabel, split_id
 from proxy.versions.record import DRILL, PROD
-
-# An app that sends back the stamp of an answer continues what began with it.
-STAMP = b"x-proxy-version"
 
 
 def waits_of(timeouts: Timeouts) -> Waits:
@@ -204,10 +201,10 @@ class Gateway:
         return self.follower.find(address)
 
     def continued(self, found: Pinned, request: Request, line: RequestLine) -> Pinned | Served:
-        """Return the version that began the conversation, if the app sent its stamp back and it may
-        go on; what the label holds else (docs/conversations.md)."""
-        sent = request.head.fields.get(STAMP)
-        if sent is None or sent == found.served.id.encode():
+        """Return the version that began the conversation, for an app that sent its stamp back, if
+        it may go on; what the label holds else (docs/conversations.md)."""
+        sent = request.head.fields[STAMP]
+        if sent == found.served.id.encode():
             return found
         model, id = found.pin.model, sent.decode("latin-1")
         parts = split_id(id)

@@ -9,6 +9,9 @@ from proxy.dialects.base import Dialect
 from proxy.gateway.query import take_keys
 from proxy.http.head import Head, Headers
 
+# What says which version made an answer. An app that sends it back continues what began with it.
+STAMP = b"x-proxy-version"
+
 # From the app to the vendor, beside what the dialect names.
 FORWARDED = frozenset(
     {

@@ -32,7 +32,7 @@ class Answering:
         if (
             (length is None and not self._chunked)
             or (self._listener.leaving and self.is_last)
-            or self._is_early
+            or (self._incoming is not None and self._is_early)
         ):
             self._keep_alive = False
         end = framing(
@@ -47,7 +47,7 @@ class Answering:
     @property
     def _is_early(self) -> bool:
         """Whether the app is still sending the request that is being answered."""
-        return self._incoming is not None and not self._queue
+        return self._incoming is not None and not self._queue  # else it is of the next one
 
     def write(self, data: bytes) -> None:
         self._out.append(chunk(data) if self._chunked else data)

@@ -364,7 +364,7 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
         if self._chunked:
             self._out.append(LAST_CHUNK)
         self.flush()
-        if self._is_early:
+        if self._incoming is not None and self._is_early:
             self._incoming, self._deaf, self._keep_alive = None, True, False
             self.hold(False)
         self._busy, self._active = False, None
