@@ -10,7 +10,7 @@ from typing import Any
 
 from proxy.cli.page import Block, Line, dim, good, line, short, strong, warning
 from proxy.control.first_run import Prepared
-from proxy.dialects.base import path_for
+from proxy.dialects.base import NAME, path_for
 from proxy.dialects.registry import DIALECTS
 from proxy.dialects.samples import sample_fields, sample_values
 from proxy.settings import Settings
@@ -93,12 +93,13 @@ def _try(one: Prepared, welcome: Welcome, data: str) -> Iterator[Block]:
 def _curl(one: Prepared, welcome: Welcome, data: str) -> Iterator[str]:
     vendor = welcome.settings.vendors.get(one.content.model.vendor)
     dialect = DIALECTS[vendor.dialects[0] if vendor is not None else next(iter(DIALECTS))]
-    body: dict[str, Any] = {"model": one.registered.info.model}
+    model = one.registered.info.model
+    body: dict[str, Any] = {} if NAME in dialect.path else {"model": model}
     if values := sample_values(one.content.variables):
         body["proxy_variables"] = values
     if not one.content.user:
         body |= sample_fields(dialect.name, SAYS)
-    yield f"curl -si http://{data}{path_for(dialect, one.registered.info.model)} \\"
+    yield f"curl -si http://{data}{path_for(dialect, model)} \\"
     yield "  -H 'content-type: application/json' \\"
     if welcome.settings.apps:
         yield "  -H 'authorization: Bearer TOKEN-OF-AN-APP' \\"

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy.errors import InvalidRequest, OverrideRejected, UnknownVariable, WrongDialect
+from proxy.dialects.gemini_names import snake
+from proxy.errors import (
+    InvalidRequest,
+    OverrideRejected,
+    RequestError,
+    UnknownVariable,
+    WrongDialect,
+)
 from tests.dialects.composing import GEMINI, compose, read, says, version
 from tests.dialects.drawn import bodies, versions
 from tests.wire.spelled import elements, members
@@ -221,6 +228,51 @@ def test_no_spelling_smuggles_anything_past_the_policy(trick):
 
     assert body == ours
     assert "theirs" not in received.body.decode()
+
+
+SNAKES = {
+    name: snake(name)
+    for name in (
+        *("systemInstruction", "generationConfig", "toolConfig", "safetySettings"),
+        *("topP", "topK", "maxOutputTokens", "stopSequences", "presencePenalty"),
+        *("frequencyPenalty", "responseMimeType", "responseSchema", "responseJsonSchema"),
+        *("functionDeclarations", "functionCallingConfig", "allowedFunctionNames"),
+    )
+}
+
+
+def in_snake_case(value):
+    """Return JSON whose names of fields that the proxy looks at are in the other spelling."""
+    if isinstance(value, list):
+        return [in_snake_case(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {SNAKES.get(name, name): in_snake_case(item) for name, item in value.items()}
+
+
+def outcome(content, body):
+    """Return the vendor's body and what is told of it, or why there is none."""
+    try:
+        received = compose(GEMINI, content, json.dumps(body))
+    except RequestError as error:
+        return error.code
+    return json.loads(received.body), sorted(received.dropped), sorted(received.app_fields)
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn=st.data())
+def test_either_spelling_is_composed_to_the_same(drawn):
+    content = drawn.draw(versions[GEMINI])
+    body = json.loads(drawn.draw(bodies[GEMINI]))
+    # What passes unread keeps its spelling, so what is unread is left out.
+    body.pop("safetySettings", None)
+    rewritten = in_snake_case(body)
+    if isinstance(body.get("tools"), list) and content.policy.tools == "pinned":
+        rewritten["tools"] = body["tools"]
+
+    camel, snaked = outcome(content, body), outcome(content, rewritten)
+
+    assert in_snake_case(camel) == in_snake_case(snaked)
 
 
 DOUBLES = {

@@ -279,6 +279,33 @@ async def test_a_stream_that_goes_well_gets_nothing_added(tmp_path):
     assert (line["stream"], line["outcome"], line["finish_reason"]) == (True, "ok", "STOP")
 
 
+async def test_a_stream_that_is_a_list_comes_as_it_is(tmp_path):
+    """Without `alt=sse` the chunks are elements of one document, which comes bit by bit."""
+    first = json.dumps({"candidates": [{"content": {"parts": [{"text": "A"}]}}]}).encode()
+    pieces = (b"[" + first, b",\r\n" + ANSWER, b"]")
+    script = [Say(stream_head(("content-type", "application/json; charset=UTF-8")))]
+    script += [Say(chunk(piece)) for piece in pieces]
+    async with scene_of(
+        tmp_path, *script, Say(LAST_CHUNK), models=MODELS, overrides=settings()
+    ) as scene:
+        answer = await scene.ask(bare(STREAM))
+        line = await scene.line()
+
+    assert (answer.body, answer.ending) == (b"".join(pieces), "tidy")
+    assert (line["stream"], line["outcome"]) == (True, "ok")
+    assert (line["finish_reason"], line["output_tokens"]) == ("STOP", 1)
+
+
+async def test_a_list_that_the_vendor_cut_is_cut_and_gets_no_event(tmp_path):
+    head = Say(stream_head(("content-type", "application/json; charset=UTF-8")))
+    script = (head, Say(chunk(b"[" + ANSWER)), Cut())
+    async with scene_of(tmp_path, *script, models=MODELS, overrides=settings()) as scene:
+        answer = await scene.ask(bare(STREAM))
+
+    assert answer.body == b"[" + ANSWER
+    assert answer.ending in ("cut", "reset")
+
+
 async def test_a_fallback_changes_the_path_only(tmp_path):
     routing = '[routing]\nattempts = 2\n[[routing.fallback]]\nvendor = "other"\nid = "gemini-2"\n'
     files = {**FILES, "version.toml": FILES["version.toml"] + routing}
