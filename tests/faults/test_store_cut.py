@@ -24,6 +24,7 @@ FURTHEST_BYTES = 3000
 FOLLOWERS = 30
 AT_ONCE = 50
 TRIES = 5
+PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -89,8 +90,9 @@ class Cut:
 
     async def seen_until_cut(self):
         """Return every different value that the watch gave until its connection broke."""
-        with pytest.raises(StoreUnavailable):
-            await self._read_on()
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(StoreUnavailable):
+                await self._read_on()
         return self._seen
 
     async def _read_on(self):
