@@ -175,7 +175,7 @@ class Models(_Section):
     )
     prompts: dict[str, Name] = Field(
         default_factory=dict,
-        description="By OpenAI prompt id (pmpt_…): the model that replaced it.",
+        description="By OpenAI prompt id (pmpt_…, or pmpt_…@7): the model that replaced it.",
     )
 
 

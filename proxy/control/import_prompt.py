@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any
 
 from proxy.control.folder import write_folder
 from proxy.dialects.stored_prompt import StoredPrompt, read_stored_prompt
 from proxy.errors import InvalidArgument, InvalidFiles, Problem, UnsavedChanges
-from proxy.locate import field_name, json_lines, line_of
+from proxy.locate import Lines, Path, field_name, json_lines, line_of
 from proxy.versions import checkout, sources
 from proxy.versions.content import Complaint
 from proxy.versions.names import is_model_name
@@ -23,7 +23,7 @@ class ImportReport:
     of `folder` lack."""
 
     model: str
-    folder: Path
+    folder: File
     prompt_id: str
     written: tuple[str, ...]
     removed: tuple[str, ...]
@@ -56,7 +56,7 @@ class Wish:
     force: bool = False
 
 
-def import_prompt(file: Path, models_dir: Path, wish: Wish) -> ImportReport:
+def import_prompt(file: File, models_dir: File, wish: Wish) -> ImportReport:
     """Write what `file` holds into the folder of a model. Nothing is registered.
 
     Raises `InvalidFiles` with everything that is wrong or not understood, `InvalidArgument` if the
@@ -81,7 +81,7 @@ def import_prompt(file: Path, models_dir: Path, wish: Wish) -> ImportReport:
     return ImportReport(model, folder, stored.id, written, removed, tuple(left_out))
 
 
-def _text(file: Path) -> str:
+def _text(file: File) -> str:
     try:
         with file.open("rb") as opened:
             raw = opened.read(sources.MAX_FILE_BYTES + 1)
@@ -97,7 +97,7 @@ def _text(file: Path) -> str:
         raise InvalidFiles([Problem(str(file), 0, "", "is not valid UTF-8")]) from None
 
 
-def _parsed(file: Path, text: str) -> dict[str, Any]:
+def _parsed(file: File, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -111,12 +111,16 @@ def _parsed(file: Path, text: str) -> dict[str, Any]:
     return value
 
 
-def _problems(file: Path, text: str, found: Iterable[Complaint]) -> list[Problem]:
+def _problems(file: File, text: str, found: Iterable[Complaint]) -> list[Problem]:
     lines = json_lines(text)
     return [
-        Problem(str(file), line_of(lines, path), field_name(path), message)
-        for path, message in found
+        Problem(str(file), _line(lines, path), field_name(path), message) for path, message in found
     ]
+
+
+def _line(lines: Lines, path: Path) -> int:
+    """Find the line; what is under `generation` in a version is at the top of a prompt."""
+    return line_of(lines, path) or line_of(lines, path[1:])
 
 
 def _name(wish: Wish, stored: StoredPrompt) -> str:

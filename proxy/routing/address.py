@@ -2,7 +2,7 @@
 
 The `model` field is `recommender` (what `prod` holds), `recommender@staging`, `recommender@v6`,
 or a full id. OpenAI's `prompt` object names the model by `prompt.id`, before `model`, and the
-version by `prompt.version` (`1` or `v1`).
+version by `prompt.version` (`1` or `v1`), unless the operator says what the two of them mean.
 """
 
 from __future__ import annotations
@@ -52,12 +52,15 @@ def parse_address(text: str) -> Address:
 def prompt_address(prompt_id: str, version: str, aliases: Mapping[str, str]) -> Address:
     """Read a `prompt` object; `aliases` maps the vendor's prompt ids to our models.
 
-    Raises `UnknownModel` or `UnknownVersionAsked`.
+    The vendor's numbers of versions are not ours: an alias `ID@VERSION` stands for an app that
+    goes on sending one, and leads to what `prod` holds. Raises `UnknownModel` or
+    `UnknownVersionAsked`.
     """
-    model = aliases.get(prompt_id, prompt_id)
+    exact = aliases.get(f"{prompt_id}@{version}") if version else None
+    model = exact or aliases.get(prompt_id, prompt_id)
     if not is_model_name(model):
         raise UnknownModel()
-    if not version:
+    if exact or not version:
         return Address(model, ByLabel(PROD))
     return Address(model, _reference(f"v{version}" if version.isdigit() else version, model))
 

@@ -107,6 +107,20 @@ def test_a_model_is_not_overwritten_without_force(asked):
 
 
 @pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('{"model": "m",\n\n"temperature": 3}', 3),
+        ('{"model": "m",\n"tools": [\n{"type": "mcp"}]}', 3),
+        ('{"model": "m",\n"new": 1}', 2),
+    ],
+)
+def test_what_is_wrong_is_found_by_its_line(ctl, text, line):
+    (ctl.directory / "prompt.json").write_text(text)
+
+    assert f"prompt.json:{line}:" in ctl("import", "openai-prompt", "prompt.json").err
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "is not valid JSON"),

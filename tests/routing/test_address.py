@@ -69,7 +69,14 @@ def test_what_names_no_version_is_an_unknown_version(version):
         parse_address(f"recommender@{version}")
 
 
-ALIASES = {"pmpt_68f0": "recommender", "ranker": "recommender", "pmpt_bad": "Bad Name"}
+ALIASES = {
+    "pmpt_68f0": "recommender",
+    "pmpt_68f0@7": "recommender",
+    "pmpt_68f0@6": "ranker",
+    "pmpt_only@7": "recommender",
+    "ranker": "recommender",
+    "pmpt_bad": "Bad Name",
+}
 
 
 @pytest.mark.parametrize(
@@ -84,6 +91,10 @@ ALIASES = {"pmpt_68f0": "recommender", "ranker": "recommender", "pmpt_bad": "Bad
         ("pmpt_68f0", "2", "recommender", ByNumber(2)),
         ("pmpt_68f0", "", "recommender", PROD),
         ("ranker", "", "recommender", PROD),
+        ("pmpt_68f0", "7", "recommender", PROD),
+        ("pmpt_68f0", "6", "ranker", PROD),
+        ("pmpt_68f0", "v7", "recommender", ByNumber(7)),
+        ("pmpt_only", "7", "recommender", PROD),
     ],
 )
 def test_a_prompt_object_names_model_and_version(prompt_id, version, model, reference):
@@ -96,6 +107,11 @@ def test_a_prompt_object_names_model_and_version(prompt_id, version, model, refe
 def test_a_prompt_that_is_mapped_to_no_model_is_an_unknown_model(prompt_id):
     with pytest.raises(UnknownModel):
         prompt_address(prompt_id, "", ALIASES)
+
+
+def test_an_alias_of_one_version_says_nothing_of_the_others():
+    with pytest.raises(UnknownModel):
+        prompt_address("pmpt_only", "6", ALIASES)
 
 
 @pytest.mark.parametrize("version", ["0", "01", "-1", "1.0", "²", "٣", "V1", "ranker-v1-abcdef"])
