@@ -106,6 +106,7 @@ async def check(
     findings += _fleet_findings(state)
     for model in state.models:
         findings += [finding async for finding in _model_findings(store, model, wanted)]
+    findings += _alias_findings(settings, state)
     findings += await _served_findings(store, settings, preflight, wanted)
     findings += [one async for one in _file_findings(store, settings, state, wanted)]
     return CheckReport(tuple(findings))
@@ -159,6 +160,15 @@ async def _model_findings(
         return
     async for finding in _noted(store, what, model.back, wanted):
         yield finding
+
+
+def _alias_findings(settings: Settings, state: Status) -> Iterator[Finding]:
+    """Yield the ids of stored prompts whose calls would be answered with 404 or 503."""
+    live = {one.model for one in state.models for label in one.labels if label.label == PROD}
+    for alias, model in settings.models.prompts.items():
+        if model not in live:
+            words = f"leads to {model}, of which nothing is pinned"
+            yield Finding(Level.YELLOW, f"models.prompts {alias}", words, f"proxyctl pin {model}")
 
 
 async def _noted(store: Store, what: str, id: str, wanted: _Wanted) -> AsyncIterator[Finding]:

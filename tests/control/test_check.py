@@ -109,6 +109,20 @@ async def test_where_no_proxy_is_live_it_is_looked_at_from_here(shop):
     assert await found(shop, "shop rollback") == [(Level.GREEN, shop.ids["v1"], "")]
 
 
+async def test_ids_of_stored_prompts_that_lead_to_nothing_are_yellow(shop):
+    await shop.register("one")
+    await shop.pins("v1")
+    aliases = {"pmpt_1": "shop", "pmpt_2@7": "nobody"}
+    settings = SETTINGS.model_copy(
+        update={"models": SETTINGS.models.model_copy(update={"prompts": aliases})}
+    )
+
+    report = await check(shop.store, settings, {}, monotonic)
+
+    named = [one for one in report.findings if one.what.startswith("models.prompts")]
+    assert [(one.level, one.what) for one in named] == [(Level.YELLOW, "models.prompts pmpt_2@7")]
+
+
 async def test_what_the_last_drill_left_behind_is_not_looked_at(shop, play):
     proxy = await play("web-1")
     await shop.register("three")
