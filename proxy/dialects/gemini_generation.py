@@ -47,6 +47,10 @@ TOP = frozenset({"safetySettings", "labels", "serviceTier"})
 # Extras of requests for embeddings, which have no `generationConfig`.
 EMBEDDING = frozenset({"taskType", "title", "outputDimensionality", "autoTruncate"})
 
+# Where the API's ranges end before those of a version.
+MOST_STOPS = 5
+MOST_INTEGER = 2**31 - 1
+
 _PLAIN_TEXT = {"responseMimeType": "text/plain"}
 _JSON = {"responseMimeType": "application/json"}
 
@@ -70,7 +74,8 @@ class OwnConfig:
 
     @classmethod
     def of(cls, content: Content) -> OwnConfig:
-        """Raises `WrongDialect` for what this API lacks."""
+        """Raises `WrongDialect` for what this API lacks or would refuse."""
+        _check_ranges(content)
         values = neutral.neutral_values(content.generation)
         for name in _COMPOSED:
             values.pop(name, None)
@@ -78,6 +83,15 @@ class OwnConfig:
         names = {*table.rules, *(p.wire for p in PARAMETERS)}
         rule = content.policy.fields.get("response_format", content.policy.generation)
         return cls(table, _format(content), rule, spellings(names))
+
+
+def _check_ranges(content: Content) -> None:
+    given = content.generation
+    if len(given.stop) > MOST_STOPS:
+        raise WrongDialect(hint=f"the version sets more than {MOST_STOPS} stop sequences")
+    for name in ("seed", "top_k", "max_output_tokens"):
+        if abs(getattr(given, name) or 0) > MOST_INTEGER:
+            raise WrongDialect(hint=f"the version sets a {name} of more than 32 bits")
 
 
 def check_extras(content: Content) -> None:

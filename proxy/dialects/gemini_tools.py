@@ -23,7 +23,7 @@ from proxy.dialects.raw import (
     starts_object,
 )
 from proxy.dialects.tools import AppTools
-from proxy.errors import OverrideRejected
+from proxy.errors import OverrideRejected, WrongDialect
 from proxy.versions.content import Content, FieldRule, NamedTool, Tool
 
 FIELD = "tools"
@@ -49,10 +49,18 @@ _NAMES = msgspec.json.Decoder(frozenset[str])
 
 
 def tool(definition: Tool) -> JsonValue:
-    """Return a declaration. A strict tool is as any other: the API has no word for it."""
+    """Return a declaration. A strict tool is as any other: the API has no word for it.
+
+    Raises `WrongDialect` for parameters that are no object's.
+    """
     flat = definition.model_dump(mode="json", exclude_defaults=True, exclude={"strict"})
-    schema = flat.pop("parameters", None)
-    return {**flat, "parametersJsonSchema": schema} if schema else flat
+    given = flat.pop("parameters", None)
+    if not given:
+        return flat
+    schema = {"type": "object", **given}
+    if schema["type"] != "object":
+        raise WrongDialect(hint=f"the parameters of tool {definition.name} are no object")
+    return {**flat, "parametersJsonSchema": schema}
 
 
 def extend_tools(ours: AppTools, fields: Fields, kept: Kept) -> bytes:

@@ -374,6 +374,22 @@ def test_an_extra_has_the_name_that_is_looked_for(name, told):
     assert told in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "most", "above"),
+    [
+        ("stop", ["a"] * 5, ["a"] * 6),
+        ("seed", -(2**31 - 1), 2**31),
+        ("top_k", 2**31 - 1, 2**31),
+        ("max_output_tokens", 2**31 - 1, 2**31),
+    ],
+)
+def test_what_the_api_would_refuse_is_refused_before(name, most, above):
+    GEMINI.compile(version(generation={name: most}))
+
+    with pytest.raises(WrongDialect):
+        GEMINI.compile(version(generation={name: above}))
+
+
 # --- what is cached at the vendor
 
 CACHED = {**says(GEMINI), "cachedContent": "cachedContents/abc"}

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from proxy.errors import InvalidRequest, OverrideRejected
+from proxy.errors import InvalidRequest, OverrideRejected, WrongDialect
 from tests.dialects.composing import GEMINI, compose, says, version
 from tests.dialects.test_tools import AS_SENT, CASES, REFUSED, SEARCH, SENT, asks, content
 from tests.wire.spelled import elements, members
@@ -69,6 +69,18 @@ def test_a_function_without_parameters_has_no_schema_and_none_is_strict():
     assert received.fields["tools"] == [{"functionDeclarations": [{"name": "now"}]}]
     (advice,) = GEMINI.advice(version(tools=tools))
     assert advice.startswith("now: ")
+
+
+def test_parameters_are_those_of_an_object():
+    def declared_as(schema):
+        return compose(GEMINI, version(tools=[{"name": "a", "parameters": schema}]), says(GEMINI))
+
+    (entry,) = declared_as({"properties": {"x": {}}}).fields["tools"]
+
+    (function,) = entry["functionDeclarations"]
+    assert function["parametersJsonSchema"] == {"type": "object", "properties": {"x": {}}}
+    with pytest.raises(WrongDialect):
+        declared_as({"type": "string"})
 
 
 @pytest.mark.parametrize("key", ["functionDeclarations", "function_declarations"])
