@@ -155,7 +155,8 @@ class ManagedExchange:
         self._plan, self._stamp = made, made.stamp
         now, first = self._gateway.loop.time(), 0
         self._total = now + made.rules.timeout_s
-        self._waits = made.rules.limits(self._gateway.waits)
+        if made.rules.waits is not None:
+            self._waits = self._waits.within(made.rules.waits)
         if made.rules.steered:
             self._attempts = self._gateway.router.attempts(made, self._dialect.name, now)
             first = self._attempts.target

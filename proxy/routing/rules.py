@@ -10,7 +10,11 @@ from proxy.versions.content import Routing
 
 
 class Waits(msgspec.Struct, frozen=True, gc=False):
-    """The limits of a request's waits, in seconds."""
+    """The limits of a request's waits, in seconds.
+
+    A version may be in more of a hurry than the operator's settings; how long a proxy bears to
+    wait is not its to say.
+    """
 
     connect_s: float = math.inf
     first_byte_s: float = math.inf
@@ -65,11 +69,6 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
             _breaker(routing),
             bool(routing.targets or routing.fallback or routing.breaker is not None),
         )
-
-    def limits(self, operators: Waits) -> Waits:
-        """Return what holds for a request. A version may be in more of a hurry than the operator's
-        settings; how long a proxy bears to wait is not its to say."""
-        return operators if self.waits is None else operators.within(self.waits)
 
 
 def _waits(routing: Routing) -> Waits | None:

@@ -15,9 +15,7 @@ limits = st.floats(0.001, 86400)
 
 
 def test_a_version_that_says_nothing_leaves_all_waits_to_the_operator():
-    rules = Rules.of(Routing())
-
-    assert rules.limits(OPERATORS) is OPERATORS
+    assert Rules.of(Routing()).waits is None
 
 
 @pytest.mark.parametrize(
@@ -30,7 +28,10 @@ def test_a_version_that_says_nothing_leaves_all_waits_to_the_operator():
     ],
 )
 def test_the_shorter_limit_holds(fields, expected):
-    assert Rules.of(Routing(**fields)).limits(OPERATORS) == expected
+    own = Rules.of(Routing(**fields)).waits
+
+    assert own is not None
+    assert OPERATORS.within(own) == expected
 
 
 @given(st.builds(Waits, limits, limits, limits, limits), st.lists(st.none() | limits, min_size=3))
@@ -38,7 +39,7 @@ def test_no_version_exceeds_an_operator_s_limit(operators, own):
     names = ("connect_timeout_s", "first_byte_timeout_s", "idle_timeout_s")
     fields = dict(zip(names, own, strict=False))
 
-    held = Rules.of(Routing(**fields)).limits(operators)
+    held = operators.within(Rules.of(Routing(**fields)).waits or Waits())
 
     assert held.write_s == operators.write_s
     for name, most, got in zip(
