@@ -153,12 +153,12 @@ class ManagedExchange:
         line = self._line
         line.dropped, line.app_fields = made.composed.dropped, made.composed.app_fields
         self._plan, self._stamp = made, made.stamp
-        now, first = self._gateway.loop.time(), 0
+        now, router, first = self._gateway.loop.time(), self._gateway.router, 0
         self._total = now + made.rules.timeout_s
         if made.rules.waits is not None:
             self._waits = self._waits.within(made.rules.waits)
-        if made.rules.steered:
-            self._attempts = self._gateway.router.attempts(made, self._dialect.name, now)
+        if made.rules.steered and not router.is_plain(made, self._dialect.name):
+            self._attempts = router.attempts(made, self._dialect.name, now)
             first = self._attempts.target
         self._call(made, first)
 
@@ -169,7 +169,7 @@ class ManagedExchange:
         try:
             self._attempt(made, target)
         except RequestError as error:
-            alone = self._attempts is None or error.fault == "caller"
+            alone = len(made.targets) == 1 or error.fault == "caller"
             if alone or not self._repeats(Failure(Kind.NOT_CALLED)):
                 self._answer_error(error)
 
@@ -228,7 +228,8 @@ class ManagedExchange:
             return False
         attempts, now = self._attempts, self._gateway.loop.time()
         if attempts is None:
-            attempts = self._attempts = Attempts(self._plan.rules, (self._target,))
+            attempts = self._gateway.router.attempts(self._plan, self._dialect.name, now)
+            self._attempts = attempts
         step = attempts.after(failure, now, self._total, begun=self._began)
         if not isinstance(step, Retry):
             return False

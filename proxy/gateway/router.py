@@ -20,6 +20,13 @@ class Router:
         self._vendors = vendors
         self._dice = dice
 
+    def is_plain(self, made: Plan, dialect: str) -> bool:
+        """Say whether a request simply goes to the first target, which is known without a thought
+        for the others: they are there for a failure, and most requests see none."""
+        if made.rules.weights or made.rules.breaker is not None:
+            return False
+        return self._vendors.speaks(made.targets[0].vendor, dialect)
+
     def attempts(self, made: Plan, dialect: str, now: float) -> Attempts:
         """Return the attempts of a request that may go here or there, the first target chosen.
 
@@ -30,7 +37,7 @@ class Router:
         rules, speaks = made.rules, self._vendors.speaks
         able = [n for n, target in enumerate(made.targets) if speaks(target.vendor, dialect)]
         circuits = self._circuits_of(made)
-        refusing = shut(circuits, now)
+        refusing = shut(circuits, now) if circuits else frozenset()
         if rules.breaker is not None and rules.breaker.refuse and refusing.issuperset(able or (0,)):
             raise CircuitOpen()
         draw = self._dice() if rules.weights else 0.0
