@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 from contextlib import asynccontextmanager
@@ -170,7 +171,7 @@ def test_a_vendor_that_takes_the_apps_own_key_gets_the_one_that_is_given(shop, v
 )
 def test_a_vendor_is_asked_in_a_dialect_that_it_speaks(shop, vendor, dialect, path):
     config = shop.directory / "config" / "proxy.toml"
-    text = config.read_text().replace('["openai.chat", "openai.responses"]', f'["{dialect}"]')
+    text = re.sub(r"(?m)^dialects = .*$", f'dialects = ["{dialect}"]', config.read_text(), count=1)
     config.write_text(text)
 
     answer = shop.ok("eval", "recommender")
