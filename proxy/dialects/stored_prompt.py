@@ -197,6 +197,6 @@ def _tool(value: Any, path: tuple[str | int, ...], left: list[Complaint]) -> dic
     nested = value.get("function")
     flat = nested if isinstance(nested, Mapping) else value
     known = ("name", "description", "parameters", "strict")
-    others = flat.keys() - {*known, "type"}
+    others = {key for key in flat if flat[key] is not None} - {*known, "type"}
     left += [((*path, key), "is not understood") for key in sorted(others)]
     return {key: flat[key] for key in known if flat.get(key) is not None}

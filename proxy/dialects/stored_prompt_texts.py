@@ -68,7 +68,8 @@ def _items(value: Any, name: str, left: list[Complaint]) -> Iterator[tuple[Path,
         if not _is_message(item):
             left.append((path, "is no message"))
             continue
-        left += [((*path, key), "is not understood") for key in sorted(item.keys() - _OF_AN_ITEM)]
+        odd = sorted(key for key in item.keys() - _OF_AN_ITEM if item[key] is not None)
+        left += [((*path, key), "is not understood") for key in odd]
         if (text := _text(item.get("content"), path, left)) is not None:
             yield path, item["role"], text
 

@@ -190,6 +190,17 @@ def test_what_makes_no_version_is_named(fields, place):
     assert place in [field for field, _ in complaints(minimal(**fields))]
 
 
+def test_what_is_null_says_nothing():
+    tool = {"type": "function", "name": "find", "new": None}
+    said = [{"role": "user", "content": "Q", "new": None}]
+    whole = minimal(tools=[tool], messages=said, new=None, temperature=None)
+
+    content = imported(whole)
+
+    assert [one.name for one in content.tools] == ["find"]
+    assert content.user == "Q"
+
+
 def test_a_call_that_is_no_part_of_a_prompt_is_passed_over():
     about = {
         "id": "resp_1",
