@@ -25,7 +25,7 @@ WELL = Say(whole(ANSWER))
 ONCE = BreakerLimits(failures=1, window_s=1.0, open_s=1.0)
 
 # Long enough to stay open while a test looks, and short enough to be waited for.
-LONG, SHORT = 600, 0.05
+LONG, SHORT = 600, 0.5
 
 
 def model(*, open_s=LONG, all_open="try", spare=True, attempts=1):
@@ -88,7 +88,7 @@ async def test_errors_of_the_app_open_nothing(tmp_path):
 
 
 async def test_target_that_answers_a_trial_is_taken_back(tmp_path):
-    async with scene_with(tmp_path, WELL, models=model(open_s=SHORT)) as scene:
+    async with scene_with(tmp_path, WELL, models=model(open_s=SHORT / 10)) as scene:
         scene.vendor.play(FAILED)
         scene.vendor.play(FAILED)
         await upstreams(scene, 2)
