@@ -178,7 +178,7 @@ class Store(Protocol):
         A change to what the label already holds is none: no event, no new epoch. Otherwise the
         epoch grows by one for the whole order, every changed pin carries it, and each change
         appends one event, a forced one counts as not ratified. What a label held is among the
-        former holders from then on (but for `drill`), until it is revoked.
+        former holders from then on (but for `drill`), by the last time it did, until it is revoked.
 
         Where the fleet is ahead of the store (`floor` above its epoch), a change to what the
         label already holds is one all the same, and no guard stands in its way: the pin is written

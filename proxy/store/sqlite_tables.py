@@ -229,6 +229,7 @@ def _remember(connection: sqlite3.Connection, step: Step, at_ms: int) -> None:
         connection.execute("DELETE FROM former WHERE id = ?", (left,))
     elif left != step.pin.id and label != DRILL:
         values = (left, label, at_ms)
+        connection.execute("DELETE FROM former WHERE id = ? AND label = ?", values[:2])
         connection.execute("INSERT INTO former (id, label, at_ms) VALUES (?,?,?)", values)
         connection.execute(
             "DELETE FROM former WHERE at_ms < ? OR sequence NOT IN"

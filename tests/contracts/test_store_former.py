@@ -72,7 +72,7 @@ async def test_what_is_revoked_is_told_no_more(store, versions):
 
     await pin(store, v1, kind=Kind.ROLLBACK, revoke=True)
 
-    assert await former(store) == [("prod", v1.id), ("prod", v1.id)]
+    assert await former(store) == [("prod", v1.id)]
 
 
 async def test_what_was_revoked_is_not_told_when_another_label_loses_it(store, versions):
@@ -119,12 +119,20 @@ async def test_a_repeated_operation_leaves_nothing_more(store, versions):
     assert await former(store) == [("prod", versions[0].id)]
 
 
+async def test_a_version_that_a_label_lost_twice_is_told_once_by_the_last_time(store, versions):
+    v1, v2, v3 = versions
+    for one in (v2, v1, v3):
+        await pin(store, one)
+
+    assert await former(store) == [("prod", v2.id), ("prod", v1.id)]
+
+
 async def test_so_many_are_told_and_no_more(store, versions):
-    v1, v2, _ = versions
-    for number in range(MOST_FORMER + 3):
-        await pin(store, (v2, v1)[number % 2])
+    labels = [f"label-{number}" for number in range(MOST_FORMER + 3)]
+    for label in labels:
+        for one in versions[:2]:
+            await pin(store, one, label)
 
     told = await former(store)
 
-    assert len(told) == MOST_FORMER
-    assert told[-1] == ("prod", (v1, v2)[(MOST_FORMER + 2) % 2].id)
+    assert told == [(label, versions[0].id) for label in labels[3:]]

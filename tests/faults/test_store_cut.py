@@ -36,9 +36,11 @@ async def store(server):
 
 @pytest.fixture
 async def infos(store):
-    """Return two registered versions, of which the first is pinned."""
+    """Return two registered versions, of which the first is pinned. Both were before, so that what
+    is said of former holders is as long with every further pin."""
     made = await registered(store, "Recommend jackets.", "Recommend hats.")
-    await pin(store, made[0])
+    for one in (*made, made[0]):
+        await pin(store, one)
     return made
 
 
@@ -53,6 +55,12 @@ async def relays(server):
         yield put
 
 
+async def flip(store, infos):
+    """Pin the one of the two that is not held."""
+    held = (await store.pins()).pins[PROD].id
+    await pin(store, next(one for one in infos if one.id != held))
+
+
 def cut_each_one_byte_later(relays, *, step=1, after=0):
     for count, relay in enumerate(relays, after + 1):
         relay.answered_bytes, relay.cut_answers_at = 0, count * step
@@ -64,8 +72,9 @@ async def size_of_the_news(relay, act):
         before = await anext(watched)
         relay.answered_bytes = 0
         await act()
-        while await anext(watched) == before:
-            pass
+        async with asyncio.timeout(PATIENCE_S):
+            while await anext(watched) == before:
+                pass
         return relay.answered_bytes
 
 
@@ -106,14 +115,14 @@ async def cut_at_every_byte(store, infos, relays):
     before and after, and what each watch saw. A process has no time for too many watches at once,
     so they come in groups."""
     (spare,) = await relays(1)
-    size = await size_of_the_news(spare, lambda: pin(store, infos[1]))
+    size = await size_of_the_news(spare, lambda: flip(store, infos))
     many = await relays(size)
     for first in range(0, size, AT_ONCE):
         group = many[first : first + AT_ONCE]
         before = await store.pins()
         watches = [await Cut.after_a_look(relay) for relay in group]
         cut_each_one_byte_later(group, after=first)
-        await pin(store, infos[first // AT_ONCE % 2])
+        await flip(store, infos)
         seen = await asyncio.gather(*(one.seen_until_cut() for one in watches))
         yield before, await store.pins(), seen
 

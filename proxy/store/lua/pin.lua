@@ -177,9 +177,11 @@ for _, change in ipairs(moving) do
 end
 
 if #moving > 0 then
-  local kept = {}
+  local kept, known = {}, {}
   for i = #former, 1, -1 do
-    if not ended[former[i].id] and #kept < tonumber(ARGV[4]) then
+    local place = former[i].label .. ':' .. former[i].id
+    if not ended[former[i].id] and not known[place] and #kept < tonumber(ARGV[4]) then
+      known[place] = true
       table.insert(kept, 1, former[i])
     end
   end
