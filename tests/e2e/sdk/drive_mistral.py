@@ -1,15 +1,20 @@
-"""Calls a proxy as an app would, with Mistral's SDK; prints one JSON object.
+"""Calls a proxy as an app would, with the SDK of Mistral that is installed; prints JSON.
 
-Run as a script by the tests, in an environment of its own.
+Run as a script by the tests, in environments of their own.
 """
 
 import json
 import os
 import sys
 
-import httpx2
-from mistralai.client import Mistral
 from pydantic import BaseModel
+
+try:
+    import httpx2 as transport
+    from mistralai.client import Mistral
+except ImportError:  # an older generation
+    import httpx as transport
+    from mistralai import Mistral
 
 QUESTION = [{"role": "user", "content": "What should I wear?"}]
 STAMP = "x-proxy-version"
@@ -95,8 +100,8 @@ def outcome(fact, client):
 def main():
     stamps = []
     hooks = {"response": [lambda answer: stamps.append(answer.headers.get(STAMP))]}
-    with httpx2.Client(event_hooks=hooks) as transport:
-        client = Mistral(server_url=sys.argv[1], api_key=os.environ["APP_KEY"], client=transport)
+    with transport.Client(event_hooks=hooks) as calls:
+        client = Mistral(server_url=sys.argv[1], api_key=os.environ["APP_KEY"], client=calls)
         found = {fact.__name__: outcome(fact, client) for fact in FACTS}
     json.dump({**found, "stamps": sorted({stamp for stamp in stamps if stamp})}, sys.stdout)
 
