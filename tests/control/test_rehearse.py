@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from proxy.control.confirm import Wait
 from proxy.control.course import How
 from proxy.control.drill import Rerun
 from proxy.control.freeze import set_frozen
@@ -332,7 +333,7 @@ async def test_a_live_drill_of_a_frozen_model_is_refused(shop, fleet):
 async def test_a_live_drill_to_what_was_forced_is_refused_until_it_is_ratified(shop, fleet):
     await shop.store.set_gate("shop", Gate("sha256:" + "a" * 64), **about("gate"))
     await shop.pin("v3", reason="it must be", force=True)
-    await shop.pin("v2")
+    await shop.pin("v2", wait=Wait(timeout_s=5.0))
 
     with pytest.raises(DrillRefused, match=r"v3-.* was forced there and not ratified"):
         await drilled(shop, LIVE)
