@@ -6,11 +6,8 @@ from collections.abc import Iterator
 
 from proxy.dialects import neutral, policy
 from proxy.dialects import openai_bare as bare
-from proxy.dialects import openai_common as common
-from proxy.dialects.base import NO_HEADERS, Asked, Headers, Observer, Parameter
+from proxy.dialects.base import Observer, Parameter
 from proxy.dialects.chat_answer import ChatDocument, ChatStream
-from proxy.dialects.openai_deployments import Deployment
-from proxy.errors import RequestError
 from proxy.versions.content import Content
 
 PARAMETERS = (
@@ -23,36 +20,17 @@ PARAMETERS = (
     Parameter("frequency_penalty", "frequency_penalty"),
 )
 
-SAID = "prompt"
-OWN = bare.own(SAID)
 
-
-class OpenAICompletions(common.OpenAI):
+class OpenAICompletions(bare.Bare):
     name = "openai.completions"
     path = "/v1/completions"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.others = (Deployment(self),)
-
-    @property
-    def dialect(self) -> OpenAICompletions:
-        return self
-
-    def read(
-        self,
-        body: bytes | bytearray,
-        *,
-        depth: int,
-        target: bytes = b"",
-        headers: Headers = NO_HEADERS,
-    ) -> Asked:
-        return bare.read(body, depth, streams=True)
+    said = "prompt"
+    streams = True
 
     def compile(self, content: Content) -> bare.CompiledBare:
         values = neutral.neutral_values(content.generation)
-        table = policy.settings(content, self.name, PARAMETERS, values, OWN)
-        return bare.CompiledBare(content, table, SAID)
+        table = policy.settings(content, self.name, PARAMETERS, values, self.own)
+        return bare.CompiledBare(content, table, self.said)
 
     def advice(self, content: Content) -> Iterator[str]:
         left_out = {
@@ -65,6 +43,3 @@ class OpenAICompletions(common.OpenAI):
 
     def observer(self, *, stream: bool) -> Observer:
         return ChatStream() if stream else ChatDocument()
-
-    def error_event(self, error: RequestError, request_id: str) -> bytes:
-        return common.error_chunk(error, request_id)

@@ -14,6 +14,7 @@ from proxy.dialects.base import Asked, Endpoint, Observer
 from proxy.errors import RequestError, UnknownModel, UpstreamTimeout, UpstreamUnreachable
 from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.attempts import Attempts, failure_of
+from proxy.gateway.ending import Ending
 from proxy.gateway.headers import STAMP, returned
 from proxy.gateway.outgoing import outgoing
 from proxy.gateway.plan import Plan, passthrough, plan
@@ -33,41 +34,30 @@ if TYPE_CHECKING:
     from proxy.gateway.gateway import Gateway
 
 
-class ManagedExchange:
+class ManagedExchange(Ending):
     """Implements what both connections expect of an exchange (`http.server`, `http.upstream`)."""
 
     __slots__ = (
         "_attempts",
         "_began",
-        "_connection",
         "_dialect",
         "_endpoint",
         "_framed",
-        "_gateway",
-        "_line",
         "_observer",
-        "_over",
         "_own_credential",
-        "_paused",
         "_plan",
-        "_request",
         "_stamp",
         "_target",
         "_total",
-        "_upstream",
         "_waits",
     )
 
     def __init__(self, gateway: Gateway, connection: ServerConnection, request: Request) -> None:
-        self._gateway = gateway
-        self._connection = connection
-        self._request = request
+        super().__init__(gateway, connection, request)
         self._endpoint: Endpoint = request.admitted.endpoint
         self._dialect = self._endpoint.dialect
-        self._line = gateway.new_line(request)
         self._plan: Plan | None = None
         self._stamp = b""
-        self._upstream: UpstreamConnection | None = None
         self._observer: Observer | None = None
         self._own_credential = False
         self._target = 0
@@ -75,8 +65,6 @@ class ManagedExchange:
         self._waits = gateway.waits
         self._began = False
         self._framed = False
-        self._paused = False
-        self._over = False
         self._total = 0.0
 
     # --- composing
@@ -191,10 +179,6 @@ class ManagedExchange:
 
     def _wait(self, limit_s: float) -> None:
         self._connection.deadline = min(self._gateway.loop.time() + limit_s, self._total)
-
-    @property
-    def wanted(self) -> bool:
-        return not self._over
 
     @property
     def connect_s(self) -> float:
@@ -329,6 +313,9 @@ class ManagedExchange:
         connection.finish()
         connection.next()
 
+    def _note(self) -> None:
+        note(self._line, self._observer)
+
     def _break(self, outcome: Outcome, error: RequestError) -> None:
         """Break off an answer that has begun, with the dialect's error event where it fits in."""
         self._drop_upstream()
@@ -340,18 +327,6 @@ class ManagedExchange:
         self._close(outcome)
         connection.abort()
 
-    def _drop_upstream(self) -> None:
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            upstream.abandon()
-
-    def _close(self, outcome: Outcome | None) -> None:
-        self._over = True
-        if outcome is not None:
-            self._line.outcome = outcome
-        self._gateway.log(self._line, self._request)
-        self._gateway.over(self)
-
     def app_gone(self) -> None:
         if self._over:
             return
@@ -360,11 +335,6 @@ class ManagedExchange:
         # SDKs hang up as soon as they have read the end marker, before the last chunk.
         self._line.status = self._line.status or CLIENT_CLOSED_STATUS
         self._close(Outcome.OK if seen.ended else Outcome.CLIENT_CLOSED)
-
-    def pause(self) -> None:
-        self._paused = True
-        if self._upstream is not None:
-            self._upstream.pause()
 
     def resume(self) -> None:
         self._paused = False
@@ -380,20 +350,3 @@ class ManagedExchange:
             self._connection.deadline = self._total
         elif not self._repeats(Failure(Kind.FIRST_BYTE_TIMEOUT)):
             self._give_up(UpstreamTimeout())
-
-    def cut_off(self) -> None:
-        """Break off at the end of a shutdown's grace."""
-        self._abort(Outcome.DRAINED)
-
-    def crash(self) -> None:
-        """Break off after a mistake of the proxy's own."""
-        self._abort(Outcome.FAILED)
-
-    def _abort(self, outcome: Outcome) -> None:
-        if self._over:
-            return
-        self._drop_upstream()
-        note(self._line, self._observer)
-        connection = self._connection
-        self._close(outcome)
-        connection.abort()

@@ -28,6 +28,7 @@ from proxy.fleet.follow import Follower
 from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.access import LOCAL, Access
 from proxy.gateway.circuits import Circuits
+from proxy.gateway.ending import Ending
 from proxy.gateway.exchange import ManagedExchange
 from proxy.gateway.headers import STAMP, sent_request_id
 from proxy.gateway.kept import DIALECT as KEEPING
@@ -94,7 +95,7 @@ class Gateway:
         enabled = settings.log.requests
         self._request_log = RequestLog(sink, stats, loop, enabled=enabled)
         self._log = log
-        self._exchanges: set[ManagedExchange | PassingExchange] = set()
+        self._exchanges: set[Ending] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._id_prefix = f"req_{secrets.token_hex(6)}"
@@ -253,7 +254,7 @@ class Gateway:
         versions = (one.version_by_label for one in self._exchanges)
         return sum(version is not None and version not in current for version in versions)
 
-    def over(self, exchange: ManagedExchange | PassingExchange) -> None:
+    def over(self, exchange: Ending) -> None:
         self._exchanges.discard(exchange)
         self.stats.in_flight -= 1
         if not self._exchanges:

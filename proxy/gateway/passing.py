@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from proxy.errors import RequestError, RequestTimeout, UpstreamTimeout
+from proxy.gateway.ending import Ending
 from proxy.gateway.headers import returned_through
 from proxy.gateway.plan import UNVERSIONED
 from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, request_id_line
@@ -28,40 +29,27 @@ if TYPE_CHECKING:
     from proxy.gateway.gateway import Gateway
 
 
-class PassingExchange:
+class PassingExchange(Ending):
     """Implements what both connections expect of an exchange, and takes the body as it comes."""
 
     __slots__ = (
         "_began",
-        "_connection",
-        "_gateway",
         "_incoming",
-        "_line",
-        "_over",
         "_own_credential",
-        "_paused",
-        "_request",
         "_route",
         "_stalled",
-        "_upstream",
     )
 
     version_by_label: str | None = None
 
     def __init__(self, gateway: Gateway, connection: ServerConnection, request: Request) -> None:
         assert request.incoming is not None
-        self._gateway = gateway
-        self._connection = connection
-        self._request = request
+        super().__init__(gateway, connection, request)
         self._incoming = request.incoming
         self._route: VendorRoute = request.admitted.through
-        self._line = gateway.new_line(request)
-        self._upstream: UpstreamConnection | None = None
         self._own_credential = self._route.credential is not None
         self._began = False
-        self._paused = False
         self._stalled = False
-        self._over = False
 
     # --- calling the vendor
 
@@ -84,10 +72,6 @@ class PassingExchange:
         calls = route.calls if path else None
         head = through_head(sent, route.prefix, route.host, credential, path=path, calls=calls)
         route.pool.send(self, head, (), 0)
-
-    @property
-    def wanted(self) -> bool:
-        return not self._over
 
     @property
     def connect_s(self) -> float:
@@ -204,29 +188,12 @@ class PassingExchange:
         connection.finish()
         connection.next()
 
-    def _drop_upstream(self) -> None:
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            upstream.abandon()
-
-    def _close(self, outcome: Outcome | None) -> None:
-        self._over = True
-        if outcome is not None:
-            self._line.outcome = outcome
-        self._gateway.log(self._line, self._request)
-        self._gateway.over(self)
-
     def app_gone(self) -> None:
         if self._over:
             return
         self._drop_upstream()
         self._line.status = self._line.status or CLIENT_CLOSED_STATUS
         self._close(Outcome.CLIENT_CLOSED)
-
-    def pause(self) -> None:
-        self._paused = True
-        if self._upstream is not None:
-            self._upstream.pause()
 
     def resume(self) -> None:
         self._paused = False
@@ -241,19 +208,3 @@ class PassingExchange:
             self._fail(UpstreamTimeout())
         else:
             self.body_failed(RequestTimeout())
-
-    def cut_off(self) -> None:
-        """Break off at the end of a shutdown's grace."""
-        self._abort(Outcome.DRAINED)
-
-    def crash(self) -> None:
-        """Break off after a mistake of the proxy's own."""
-        self._abort(Outcome.FAILED)
-
-    def _abort(self, outcome: Outcome) -> None:
-        if self._over:
-            return
-        self._drop_upstream()
-        connection = self._connection
-        self._close(outcome)
-        connection.abort()

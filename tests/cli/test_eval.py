@@ -11,20 +11,17 @@ import os
 import re
 import signal
 import sys
-from contextlib import asynccontextmanager
-from io import FileIO
 
 import pytest
 
-from proxy.assemble import start
 from proxy.cli.background import in_background
 from proxy.cli.eval_bar import watch
 from proxy.control.eval_progress import Scored
-from proxy.observe.log_sink import LogSink
 from proxy.simvendor.script import Refuse, Stall
 from proxy.simvendor.server import SimulatedVendor
+from tests.cli.serving import serving
 from tests.cli.suites import suite
-from tests.harness import CANARY, KEY_VARIABLE, settings_for
+from tests.harness import CANARY, settings_for
 
 TOKEN = "token-of-the-eval"
 
@@ -255,16 +252,6 @@ def test_wrong_usage(shop, arguments):
 # --- a proxy that runs
 
 
-@asynccontextmanager
-async def serving(settings):
-    with FileIO(os.devnull, "wb") as nowhere:
-        sink = LogSink(nowhere, most_lines=100)
-        running = await start(settings, env={KEY_VARIABLE: CANARY}, sink=sink)
-        yield f"http://{running.bound.data}/v1"
-        await running.stop(0.0, delay_s=0.0)
-        sink.close()
-
-
 @pytest.fixture
 def proxy(shop, vendor):
     """Return the base URL of a proxy that follows the store and knows one app."""
@@ -278,7 +265,7 @@ def proxy(shop, vendor):
     settings = settings_for(shop.directory, vendor.url, {"apps": apps, "store": store})
     shop.ok("register", "recommender")
     with in_background(lambda: serving(settings)) as url:
-        yield url
+        yield f"{url}/v1"
 
 
 def test_a_proxy_that_runs_is_asked_for_the_version(shop, proxy, monkeypatch):

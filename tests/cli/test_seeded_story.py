@@ -4,20 +4,16 @@ takes it back. Every step is a command, before a proxy that serves and a vendor 
 from __future__ import annotations
 
 import json
-import os
-from contextlib import asynccontextmanager
-from io import FileIO
 from urllib.request import Request, urlopen
 
 import pytest
 
-from proxy.assemble import start
 from proxy.cli.background import in_background
-from proxy.observe.log_sink import LogSink
 from proxy.simvendor.server import SimulatedVendor
 from tests.cli.ctl import Ctl
+from tests.cli.serving import serving
 from tests.cli.suites import GATE
-from tests.harness import CANARY, KEY_VARIABLE, settings_for
+from tests.harness import CANARY, settings_for
 
 CASES = """
 [[case]]
@@ -32,16 +28,6 @@ expect = [{contains = "Alpine Outfitters"}]
 """
 GOOD = "You are kind, at Alpine Outfitters.\n"
 WORSE = "You are kind.\n"
-
-
-@asynccontextmanager
-async def serving(settings):
-    with FileIO(os.devnull, "wb") as nowhere:
-        sink = LogSink(nowhere, most_lines=100)
-        running = await start(settings, env={KEY_VARIABLE: CANARY}, sink=sink)
-        yield f"http://{running.bound.data}"
-        await running.stop(0.0, delay_s=0.0)
-        sink.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.dialects import adopt
@@ -304,6 +304,8 @@ NAMES = [
 
 @in_every_dialect
 @given(body=st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6))
+@example(body={"tool_choice": {"type": []}})
+@example(body={"toolConfig": {"functionCallingConfig": {"mode": []}}})
 def test_whatever_is_sent_is_read_or_refused(dialect, body):
     fields = read(dialect, json.dumps({"model": "m", **body})).fields
 

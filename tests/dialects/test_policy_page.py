@@ -12,7 +12,6 @@ from proxy.dialects import (
     gemini_generation,
     openai_chat,
     openai_completions,
-    openai_embeddings,
     openai_responses,
 )
 from proxy.dialects.policy import TRANSPORT
@@ -278,8 +277,8 @@ def test_fields_that_the_proxy_composes_are_on_the_page():
     own = {
         CHAT.name: {*openai_chat.OWN, "tools", "functions", "function_call"},
         RESPONSES.name: {*openai_responses.OWN, "tools"},
-        EMBEDDINGS.name: {*openai_embeddings.OWN},
-        COMPLETIONS.name: {*openai_completions.OWN},
+        EMBEDDINGS.name: {*EMBEDDINGS.own},
+        COMPLETIONS.name: {*COMPLETIONS.own},
         MESSAGES.name: {*anthropic_generation.OWN, "tools"},
         GEMINI.name: {*gemini_generation.OWN, *gemini_generation.FORMAT},
     }
