@@ -32,6 +32,11 @@ class Ending:
     def wanted(self) -> bool:
         return not self._over
 
+    @property
+    def version_by_label(self) -> str | None:
+        """The id of the version that answers, if a label was asked for."""
+        return None
+
     def pause(self) -> None:
         self._paused = True
         if self._upstream is not None:

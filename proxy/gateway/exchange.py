@@ -187,7 +187,6 @@ class ManagedExchange(Ending):
 
     @property
     def version_by_label(self) -> str | None:
-        """The id of the version that answers, if a label was asked for."""
         return self._line.version if self._line.epoch is not None else None
 
     def sending(self, connection: UpstreamConnection) -> None:

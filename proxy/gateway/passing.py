@@ -40,8 +40,6 @@ class PassingExchange(Ending):
         "_stalled",
     )
 
-    version_by_label: str | None = None
-
     def __init__(self, gateway: Gateway, connection: ServerConnection, request: Request) -> None:
         assert request.incoming is not None
         super().__init__(gateway, connection, request)
