@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ pytest_plugins = ["tests.redis_server", "tests.sentinel", "tests.cluster", "test
 # Whole processes, which mostly wait. The first worker begins with them and the others take what is
 # left at the end of its queue: small tests, so that all end at once and no story is told twice.
 FIRST = ("history", "e2e", "faults", "workers", "cli/test_processes.py")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: tests with processes wait half of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
