@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from proxy.store.base import MOST_FORMER
@@ -19,15 +21,22 @@ class _Kept(msgspec.Struct, frozen=True):
     at_ms: str
 
 
-def decode(text: bytes | None) -> tuple[Former, ...]:
-    """Return the former holders that can be read, oldest first; of too many, the newest."""
+def decode(text: bytes | None, known: Collection[Former] = ()) -> tuple[Former, ...]:
+    """Return the former holders that can be read, oldest first; of too many, the newest.
+
+    Those among `known` are not made again: a pin adds one, and the whole fleet reads all of them.
+    """
     if text is None or len(text) > MAX_TEXT_BYTES:
         return ()
     try:
         kept = msgspec.json.decode(text, type=list[_Kept])
     except UNREADABLE:
         return ()
-    found = (former(one.id, one.label, one.at_ms) for one in kept[-MOST_FORMER:])
+    made = {(one.id, one.label, str(one.at_ms)): one for one in known}
+    found = (
+        made.get((one.id, one.label, one.at_ms)) or former(one.id, one.label, one.at_ms)
+        for one in kept[-MOST_FORMER:]
+    )
     return tuple(one for one in found if one is not None)
 
 

@@ -90,7 +90,7 @@ class Reading:
         elif self._awaited:
             self._listed, self._listed_at = self._names(answer), self._texts[0]
         elif answer != self._former[0]:
-            self._former = (answer, former_text.decode(answer))
+            self._former = (answer, former_text.decode(answer, self._former[1]))
         if self._awaited:
             return [], None
         if not self._listing and self._texts[0] != self._listed_at:

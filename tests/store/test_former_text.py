@@ -43,3 +43,13 @@ def test_what_no_swap_would_write_is_left_out():
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(text))
 def test_whatever_is_there_is_read_without_an_error(data):
     assert all(isinstance(one, Former) for one in decode(data))
+
+
+def test_what_is_known_is_not_made_again():
+    (known,) = decode(text(GOOD))
+    later = {**GOOD, "at_ms": "1764000000001"}
+
+    first, second = decode(text(GOOD, later), [known])
+
+    assert first is known
+    assert second == Former("recommender-v1-abcdef", "prod", 1764000000001)

@@ -174,7 +174,7 @@ async def test_a_dead_socket_ends_the_watch_and_does_not_spin(server):
 
         assert await lost(pins) < 1
 
-    assert await ticks > 10  # of a hundred; a loop that spins gets to none
+    assert await ticks > 10  # of two hundred; a loop that spins gets to none
 
 
 async def _ticks(for_s):
