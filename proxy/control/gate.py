@@ -139,15 +139,14 @@ async def approve(store: Store, info: VersionInfo, act: Act) -> Verdict | None:
 async def counting(store: Store, model: str, digest: str, gate: Gate) -> Result | None:
     """Return the newest result of the content that the gate goes by: a real vendor's, if there is
     one; without any, the newest in its suite, so that it can be said why it does not count."""
-    found = [one for one in await store.results(model, digest) if one.suite == gate.suite]
+    found = await _in_suite(store, model, digest, gate.suite)
     return next((one for one in found if not one.simulated), found[0] if found else None)
 
 
 async def counterpart(store: Store, result: Result, digest: str) -> Result | None:
     """Return the newest result of the content with `digest` in the suite of `result`; one that the
     same sort of vendor answered, if there is one, since no other can be compared."""
-    found = await store.results(result.model, digest)
-    found = [one for one in found if one.suite == result.suite]
+    found = await _in_suite(store, result.model, digest, result.suite)
     alike = (one for one in found if one.simulated == result.simulated)
     return next(alike, found[0] if found else None)
 
@@ -155,8 +154,12 @@ async def counterpart(store: Store, result: Result, digest: str) -> Result | Non
 async def latest(store: Store, model: str, digest: str, suite: str) -> Result | None:
     """Return the newest result of the content in the suite: an unlucky run is not rerun away
     unseen, since all of them are kept."""
-    found = await store.results(model, digest)
-    return next((one for one in found if one.suite == suite), None)
+    return next(iter(await _in_suite(store, model, digest, suite)), None)
+
+
+async def _in_suite(store: Store, model: str, digest: str, suite: str) -> list[Result]:
+    """Return the results of the content in the suite, the newest first."""
+    return [one for one in await store.results(model, digest) if one.suite == suite]
 
 
 def _hint(info: VersionInfo, refused: Refused) -> str:

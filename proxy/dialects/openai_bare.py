@@ -7,16 +7,13 @@ served there all the same: by its model, and without the prompt.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Self
 
-from proxy.dialects import neutral, policy
-from proxy.dialects import openai_common as common
-from proxy.dialects.base import NO_HEADERS, Asked, Compiled, Composed, Headers, Observer
-from proxy.dialects.openai_deployments import Deployment
-from proxy.dialects.raw import Buffer, key_bytes, read_object
-from proxy.errors import RequestError, UnknownVariable
+from proxy.dialects import policy
+from proxy.dialects.base import Asked, Composed
+from proxy.dialects.openai_deployments import Deployable
+from proxy.dialects.raw import Buffer, key_bytes
+from proxy.errors import UnknownVariable
 from proxy.versions.content import Content
 
 
@@ -42,44 +39,11 @@ class CompiledBare:
         )
 
 
-class Bare(common.OpenAI, ABC):
-    """Such a dialect. `said` is the field that holds what the app says, `streams` whether the
-    vendor streams answers."""
+class Bare(Deployable):
+    """Such a dialect. `said` is the field that holds what the app says."""
 
-    name: str
     said: str
-    streams = False
 
     def __init__(self) -> None:
         super().__init__()
         self.own = ("model", self.said, "proxy_variables")
-        self.others = (Deployment(self),)
-
-    @property
-    def dialect(self) -> Self:
-        return self
-
-    def read(
-        self,
-        body: bytes | bytearray,
-        *,
-        depth: int,
-        target: bytes = b"",
-        headers: Headers = NO_HEADERS,
-    ) -> Asked:
-        fields = read_object(body, depth=depth)
-        return Asked(
-            neutral.read_address(fields),
-            self.streams and neutral.read_stream(fields),
-            fields,
-            neutral.read_variables(fields),
-        )
-
-    @abstractmethod
-    def compile(self, content: Content) -> Compiled: ...
-
-    @abstractmethod
-    def observer(self, *, stream: bool) -> Observer: ...
-
-    def error_event(self, error: RequestError, request_id: str) -> bytes:
-        return common.error_chunk(error, request_id)

@@ -8,20 +8,17 @@ from dataclasses import dataclass
 from proxy.dialects import messages, neutral, policy
 from proxy.dialects import openai_common as common
 from proxy.dialects.base import (
-    NO_HEADERS,
     Asked,
     Composed,
-    Headers,
     JsonValue,
     Observer,
     Parameter,
 )
 from proxy.dialects.chat_answer import ChatDocument, ChatStream
-from proxy.dialects.openai_deployments import Deployment
-from proxy.dialects.raw import Raw, read_object
+from proxy.dialects.openai_deployments import Deployable
+from proxy.dialects.raw import Raw
 from proxy.dialects.text import Template, Values, bind, escape, template
 from proxy.dialects.tools import AppTools, extend_tools, without_stray_choice
-from proxy.errors import RequestError
 from proxy.versions.content import Content, Tool
 
 PARAMETERS = (
@@ -104,33 +101,9 @@ class CompiledChat:
         return b'{"role":"system","content":"%b"}' % text if text else b""
 
 
-class OpenAIChat(common.OpenAI):
+class OpenAIChat(Deployable):
     name = "openai.chat"
     path = "/v1/chat/completions"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.others = (Deployment(self),)
-
-    @property
-    def dialect(self) -> OpenAIChat:
-        return self
-
-    def read(
-        self,
-        body: bytes | bytearray,
-        *,
-        depth: int,
-        target: bytes = b"",
-        headers: Headers = NO_HEADERS,
-    ) -> Asked:
-        fields = read_object(body, depth=depth)
-        return Asked(
-            neutral.read_address(fields),
-            neutral.read_stream(fields),
-            fields,
-            neutral.read_variables(fields),
-        )
 
     def compile(self, content: Content) -> CompiledChat:
         tools = AppTools.of(content, tool, nested=True)
@@ -148,6 +121,3 @@ class OpenAIChat(common.OpenAI):
 
     def observer(self, *, stream: bool) -> Observer:
         return ChatStream() if stream else ChatDocument()
-
-    def error_event(self, error: RequestError, request_id: str) -> bytes:
-        return common.error_chunk(error, request_id)

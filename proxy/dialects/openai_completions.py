@@ -25,7 +25,6 @@ class OpenAICompletions(bare.Bare):
     name = "openai.completions"
     path = "/v1/completions"
     said = "prompt"
-    streams = True
 
     def compile(self, content: Content) -> bare.CompiledBare:
         values = neutral.neutral_values(content.generation)

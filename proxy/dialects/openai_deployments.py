@@ -6,13 +6,19 @@ not look at, so neither do we.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import Self
 from urllib.parse import unquote
 
 import msgspec
 
-from proxy.dialects.base import NO_HEADERS, Asked, Dialect, Headers, Observer
+from proxy.dialects import neutral
+from proxy.dialects import openai_common as common
+from proxy.dialects.base import NO_HEADERS, Asked, Compiled, Dialect, Headers, Observer
 from proxy.dialects.neutral import MAX_ADDRESS
-from proxy.errors import InvalidRequest
+from proxy.dialects.raw import read_object
+from proxy.errors import InvalidRequest, RequestError
+from proxy.versions.content import Content
 
 _BEFORE = "/openai/deployments/"
 
@@ -55,3 +61,44 @@ class Deployment:
 
     def observer(self, *, stream: bool) -> Observer:
         return self.dialect.observer(stream=stream)
+
+
+class Deployable(common.OpenAI, ABC):
+    """A dialect of OpenAI's whose call Azure has as a deployment's too. `streams` says whether the
+    vendor streams answers."""
+
+    name: str
+    streams = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others = (Deployment(self),)
+
+    @property
+    def dialect(self) -> Self:
+        return self
+
+    def read(
+        self,
+        body: bytes | bytearray,
+        *,
+        depth: int,
+        target: bytes = b"",
+        headers: Headers = NO_HEADERS,
+    ) -> Asked:
+        fields = read_object(body, depth=depth)
+        return Asked(
+            neutral.read_address(fields),
+            self.streams and neutral.read_stream(fields),
+            fields,
+            neutral.read_variables(fields),
+        )
+
+    @abstractmethod
+    def compile(self, content: Content) -> Compiled: ...
+
+    @abstractmethod
+    def observer(self, *, stream: bool) -> Observer: ...
+
+    def error_event(self, error: RequestError, request_id: str) -> bytes:
+        return common.error_chunk(error, request_id)

@@ -18,6 +18,7 @@ class OpenAIEmbeddings(bare.Bare):
     name = "openai.embeddings"
     path = "/v1/embeddings"
     said = "input"
+    streams = False
 
     def compile(self, content: Content) -> bare.CompiledBare:
         return bare.CompiledBare(

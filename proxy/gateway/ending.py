@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy.dialects.base import Dialect
+from proxy.errors import RequestError
+from proxy.gateway.reply import answer_error
 from proxy.http.listener import Request
 from proxy.http.server import ServerConnection
 from proxy.http.upstream import UpstreamConnection
@@ -41,6 +44,14 @@ class Ending:
         self._paused = True
         if self._upstream is not None:
             self._upstream.pause()
+
+    def _refuse(self, dialect: Dialect, error: RequestError, stamps: bytes) -> None:
+        """Answer with an error of the proxy's own; nothing was written yet."""
+        connection = self._connection
+        answer_error(connection, dialect, error, self._line, stamps)
+        self._close(None)
+        connection.finish()
+        connection.next()
 
     def cut_off(self) -> None:
         """Break off at the end of a shutdown's grace."""

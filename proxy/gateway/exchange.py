@@ -18,7 +18,7 @@ from proxy.gateway.ending import Ending
 from proxy.gateway.headers import STAMP, returned
 from proxy.gateway.outgoing import outgoing
 from proxy.gateway.plan import Plan, passthrough, plan
-from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, request_id_line
+from proxy.gateway.reply import CLIENT_CLOSED_STATUS, request_id_line
 from proxy.gateway.vendor_answer import note, outcome, problem
 from proxy.gateway.vendors import VendorRoute
 from proxy.http.answer import status_line
@@ -303,14 +303,8 @@ class ManagedExchange(Ending):
     # --- endings
 
     def _answer_error(self, error: RequestError) -> None:
-        """Answer with an error of the proxy's own; nothing was written yet."""
-        if self._over:
-            return
-        connection = self._connection
-        answer_error(connection, self._dialect, error, self._line, self._stamps())
-        self._close(None)
-        connection.finish()
-        connection.next()
+        if not self._over:
+            self._refuse(self._dialect, error, self._stamps())
 
     def _note(self) -> None:
         note(self._line, self._observer)

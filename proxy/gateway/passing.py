@@ -14,7 +14,7 @@ from proxy.errors import RequestError, RequestTimeout, UpstreamTimeout
 from proxy.gateway.ending import Ending
 from proxy.gateway.headers import returned_through
 from proxy.gateway.plan import UNVERSIONED
-from proxy.gateway.reply import CLIENT_CLOSED_STATUS, answer_error, request_id_line
+from proxy.gateway.reply import CLIENT_CLOSED_STATUS, request_id_line
 from proxy.gateway.routes import dialect_of
 from proxy.gateway.through import is_chunked, shown, through_head
 from proxy.gateway.vendor_answer import problem
@@ -179,12 +179,7 @@ class PassingExchange(Ending):
             self._answer_error(error)
 
     def _answer_error(self, error: RequestError) -> None:
-        connection = self._connection
-        dialect = dialect_of(self._request.head)
-        answer_error(connection, dialect, error, self._line, self._stamps())
-        self._close(None)
-        connection.finish()
-        connection.next()
+        self._refuse(dialect_of(self._request.head), error, self._stamps())
 
     def app_gone(self) -> None:
         if self._over:
