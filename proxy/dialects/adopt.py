@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import msgspec
 
@@ -151,6 +151,11 @@ _SAID = msgspec.json.Decoder(_Said)
 TEXT_PARTS = frozenset({"text", "input_text"})
 
 
+def is_among(value: JsonValue, names: Collection[str]) -> TypeGuard[str]:
+    """Say whether `value`, whatever an app sent, is one of `names`."""
+    return isinstance(value, str) and value in names
+
+
 def joined(raw: Raw) -> str | None:
     """Return the text of a content, which is one or a list of text parts; None if it is another."""
     value = plain(raw)
@@ -163,7 +168,7 @@ def joined(raw: Raw) -> str | None:
 
 
 def _text_of(part: JsonValue) -> str | None:
-    if not isinstance(part, dict) or part.get("type") not in TEXT_PARTS:
+    if not isinstance(part, dict) or not is_among(part.get("type"), TEXT_PARTS):
         return None
     said = part.get("text")
     return said if isinstance(said, str) else None

@@ -88,7 +88,7 @@ def _choice(fields: Fields, part: Part) -> None:
     kind, name = choice.get("type"), choice.get("name")
     if isinstance(choice.get(FLAG), bool):
         part.generation["parallel_tool_calls"] = not choice[FLAG]
-    if isinstance(kind, str) and kind in _CHOICES:
+    if adopt.is_among(kind, _CHOICES):
         part.generation["tool_choice"] = _CHOICES[kind]
     elif kind == "tool" and isinstance(name, str):
         part.generation["tool_choice"] = {"name": name}

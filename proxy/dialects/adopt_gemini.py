@@ -146,7 +146,7 @@ def _choice(raw: Raw | None, part: Part) -> None:
     mode, allowed = choice.get("mode"), choice.get(ALLOWED)
     if mode == "ANY" and isinstance(allowed, list) and len(allowed) == 1:
         part.generation["tool_choice"] = {"name": allowed[0]}
-    elif isinstance(mode, str) and mode in _MODES and not allowed:
+    elif adopt.is_among(mode, _MODES) and not allowed:
         part.generation["tool_choice"] = _MODES[mode]
     elif choice:
         part.leave_out(TOOL_CONFIG)

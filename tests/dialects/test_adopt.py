@@ -305,6 +305,7 @@ NAMES = [
 @in_every_dialect
 @given(body=st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6))
 @example(body={"tool_choice": {"type": []}})
+@example(body={"system": [{"type": []}]})
 @example(body={"toolConfig": {"functionCallingConfig": {"mode": []}}})
 def test_whatever_is_sent_is_read_or_refused(dialect, body):
     fields = read(dialect, json.dumps({"model": "m", **body})).fields
