@@ -81,7 +81,7 @@ async def test_odd_bytes_of_a_stream_are_passed_on_as_they_are(scene, name):
 
     answer = await scene.ask(ASK_STREAM)
 
-    assert (answer.body == ODD[name], answer.ending) == (True, "tidy")
+    assert (answer.status, answer.body == ODD[name], answer.ending) == (200, True, "tidy")
     assert (await scene.line())["outcome"] in ("ok", "incomplete")
     scene.vendor.play(Say(whole(ANSWER)))
     assert (await scene.ask()).body == ANSWER

@@ -69,6 +69,7 @@ async def ask(address):
 
 
 async def start(story, proxy):
+    await until_two_members(story)
     _, status = await shown(proxy, "status")
     _, page = await shown(proxy, "metrics")
     story.started = {
@@ -94,7 +95,7 @@ async def kill(story, proxy):
         new = [await ask(proxy.address) for _ in range(10)]
         kept = await asyncio.gather(*map(asked, apps))
     await lines(proxy, "worker.started", 3)
-    await forgotten(story)
+    await until_two_members(story)
     story.killed = {
         "line": line,
         "new": new,
@@ -124,8 +125,8 @@ async def asked(app: RawApp):
     return None
 
 
-async def forgotten(story):
-    """Wait until the dead worker is no member any more."""
+async def until_two_members(story):
+    """Wait until both workers are members, and nobody else is: a dead one is for a while."""
     async with asyncio.timeout(20):
         while len(await members(story.config)) != 2:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
