@@ -9,7 +9,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench clean
+.PHONY: help run test search lint format lock bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,6 +20,9 @@ run: $(VENV)/.run  ## set up what is missing, then serve config/ (proxyctl up)
 test: $(VENV)/.dev  ## set up what is missing, then run the tests
 	@scripts/redis.sh
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+search: $(VENV)/.dev  ## run the property tests with examples drawn anew, which the suite never does
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 -m hypothesis --hypothesis-profile search $(ARGS)
 
 lint: $(VENV)/.dev  ## linter, formatting, types
 	@$(BIN)/ruff check

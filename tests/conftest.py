@@ -4,12 +4,23 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("tests.harness", "tests.raw_client", "tests.vendor_script")
 
 # What others import comes first: it could not be rewritten later.
 pytest_plugins = ["tests.redis_server", "tests.sentinel", "tests.cluster", "tests.partition"]
 
+
+# The suite draws the same examples in every run, so that a change is judged by what it changes;
+# `make search` draws new ones. What depends on how quick the machine is, fails no test.
+PATIENT = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.register_profile("suite", PATIENT, derandomize=True, database=None)
+settings.register_profile("search", PATIENT, derandomize=False, print_blob=True)
+settings.load_profile("suite")
 
 # Whole processes, which mostly wait. The first worker begins with them and the others take what is
 # left at the end of its queue: small tests, so that all end at once and no story is told twice.

@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -74,7 +74,7 @@ scripts = st.lists(swaps | swaps | by_hand | others, max_size=14)
 
 
 @given(script=scripts)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_both_tables_of_rules_give_the_same_answers(script):
     with tempfile.TemporaryDirectory() as directory:
         places = [SqlitePlace(Path(directory)), FakeRedisPlace()]

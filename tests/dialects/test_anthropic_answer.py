@@ -65,7 +65,7 @@ def test_counts_at_the_end_replace_those_of_the_beginning():
     assert facts(seen(START, late, STOP)) == ("claude-x", 159, 19, 100)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cuts=st.lists(st.integers(0, 4000), max_size=12), crlf=st.booleans())
 def test_what_is_learnt_does_not_depend_on_how_the_network_cut_it(cuts, crlf):
     stream = b"".join((PING, START, *[TEXT] * 20, LAST, STOP))

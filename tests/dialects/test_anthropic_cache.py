@@ -120,7 +120,7 @@ def test_a_token_count_is_marked_as_the_call_is():
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     ours=st.sets(st.sampled_from([WHOLE, SYSTEM, TOOLS])),
     inside=st.integers(0, 4),

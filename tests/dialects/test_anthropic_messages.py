@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import InvalidRequest, OverrideRejected, WrongDialect
@@ -232,7 +232,7 @@ def test_system_prompts_are_refused_wherever_they_stand(body):
         compose(MESSAGES, version(policy={"system": "reject"}), body)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60)
 @given(drawn=st.data())
 def test_a_count_never_differs_from_the_call_in_what_has_tokens(drawn):
     content, body = drawn.draw(versions[MESSAGES]), drawn.draw(bodies[MESSAGES])

@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from proxy.dialects import anthropic_generation, gemini_generation
@@ -31,9 +31,7 @@ from tests.dialects.drawn import EXTRAS, bodies, messages, parameters, versions
 from tests.versions.contents import contents
 from tests.wire.spelled import elements, members
 
-EXAMPLES = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
-)
+EXAMPLES = settings(max_examples=50)
 
 # What a dialect composes itself; all else is under a rule or is the app's.
 OWNED = {
@@ -213,7 +211,7 @@ def test_the_apps_fields_stand_behind_all_that_is_injected(dialect):
 
 
 @in_every_dialect
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(content=contents())
 def test_a_version_of_any_kind_is_carried_or_refused_as_the_wrong_dialect(dialect, content):
     given = {name: fitting(name, declared) for name, declared in content.variables.items()}

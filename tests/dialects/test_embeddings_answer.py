@@ -55,7 +55,7 @@ def test_sight_is_lost_of_a_large_answer_that_ends_in_its_list():
     assert (told.ended, told.lost_sight, told.served_model) == (True, True, None)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(step=st.integers(1, 5000), rows=st.integers(0, 60))
 def test_what_is_seen_does_not_depend_on_how_it_was_cut(step, rows):
     text = json.dumps(answer(rows)).encode()

@@ -171,7 +171,7 @@ def test_embeddings_tell_the_input_where_the_vendor_does(endpoint, body, tokens)
     assert (found.input_tokens, found.ended) == (tokens, True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cuts=st.lists(st.integers(0, 3000)))
 def test_what_is_learnt_does_not_depend_on_how_the_stream_was_cut(cuts):
     torn = recording("gemini-stream-text").answer

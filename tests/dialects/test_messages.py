@@ -119,7 +119,7 @@ def messages(draw):
     return f'{blank}{{{extra}"role"{blank}:{blank}"{role}",{blank}"content":{content}}}{blank}'
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(messages(), max_size=5))
 @example([])
 def test_long_lists_are_sorted_as_short_ones_are(items):

@@ -166,7 +166,7 @@ drawn_members = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUE
 
 
 @in_bare_dialects
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sent=drawn_members, rule=RULES, is_set=st.booleans())
 def test_every_field_goes_out_as_it_was_spelled_or_is_told_of(dialect, sent, rule, is_set):
     fields = {"dimensions": 256} if is_set else {}

@@ -362,7 +362,7 @@ def test_every_name_on_the_page_can_be_listed(dialect):
 
 
 @in_every_dialect
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(drawn=st.data())
 def test_nothing_is_listed_that_is_not_on_the_page(dialect, drawn):
     content, body = drawn.draw(versions[dialect]), drawn.draw(bodies[dialect])

@@ -79,7 +79,7 @@ def streams(draw):
     return b"".join(parts) + draw(st.sampled_from([b"", b"data: tail", b"data: tail\n", b"\r"]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(streams(), st.data())
 def test_what_is_kept_does_not_depend_on_the_cuts(stream, drawn):
     cuts = drawn.draw(st.lists(st.integers(0, len(stream)), max_size=12))
@@ -89,7 +89,7 @@ def test_what_is_kept_does_not_depend_on_the_cuts(stream, drawn):
     assert data(*chunks) == data(stream)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(streams(), st.sampled_from([1, 2, 3, 7, 100, KEPT_BYTES, 20 * KB]))
 def test_what_is_kept_does_not_depend_on_the_size_of_reads(stream, size):
     assert data(*pieces(stream, size)) == data(stream)

@@ -1,7 +1,7 @@
 """The user's message made by the version: the app sends variables, and need not say anything."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import InvalidRequest, OverrideRejected
@@ -96,7 +96,7 @@ texts = st.text(st.sampled_from('{} "\\/\nabé\x00\x7f\u2028😀'), max_size=12)
 
 
 @in_every_dialect
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(before=texts, value=texts, tone=texts, rule=st.sampled_from(["append", "prepend"]))
 def test_values_are_data_wherever_they_stand(dialect, before, value, tone, rule):
     literal = before.replace("{{question}}", "").replace("{{tone}}", "").replace("{{", "{ {")

@@ -68,6 +68,6 @@ async def follow_all(story):
 
 
 @given(story=stories)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_highest_epoch_that_could_be_followed_is_served_also_after_restarts(story):
     asyncio.run(follow_all(story))

@@ -129,7 +129,7 @@ def test_a_file_with_one_bit_that_fell_over_is_not_used(two, disk):
 
 
 @given(garbage=st.binary(max_size=200))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_garbage_is_no_snapshot(tmp_path_factory, garbage):
     directory = tmp_path_factory.mktemp("garbage")
     (directory / FILE).write_bytes(garbage)

@@ -332,9 +332,7 @@ async def test_the_connection_serves_on_after_each(scene):
     assert len(scene.vendor.requests) == 3
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 2000), max_size=12))
 def test_calls_in_a_row_may_be_cut_anywhere(cuts, tmp_path_factory):
     """Such with a length, in chunks and without a body, between managed ones."""

@@ -40,9 +40,7 @@ async def test_request_may_come_byte_by_byte(scene):
     assert (await scene.app.answer()).body == ANSWER
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 6 * len(ASK)), max_size=12))
 def test_requests_in_a_row_may_be_cut_anywhere(cuts, tmp_path_factory):
     """Requests with a body, without one, and in chunks stand behind one another."""

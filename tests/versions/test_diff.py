@@ -32,13 +32,13 @@ def test_equal_contents_have_the_empty_difference():
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(contents(), contents())
 def test_a_difference_is_empty_only_for_one_digest(before, after):
     assert compare(before, after).is_empty == (canonical(before) == canonical(after))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(contents())
 def test_what_went_through_the_store_does_not_differ(content):
     stored = canonical(content)

@@ -408,7 +408,6 @@ TORN = {
 @pytest.mark.parametrize("stage", TORN, indirect=True)
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(shares=st.lists(st.floats(0, 1), max_size=12))
