@@ -41,7 +41,7 @@ class RequestError(ProxyError):
 
 class UnknownModel(RequestError):
     status, code, fault = 404, "unknown_model", "caller"
-    text = "no model of this name is registered with the proxy"
+    text = "no model of this name is registered with the proxy; see GET /v1/models"
 
 
 class UnknownVersionAsked(RequestError):

@@ -51,7 +51,7 @@ class AdoptGenerate:
 def _config(raw: Raw | None, part: Part) -> None:
     if raw is None or not starts_object(raw):
         return
-    members = one_spelling(read_nested(raw), _KNOWN)
+    members = one_spelling(read_nested(raw, CONFIG), _KNOWN)
     inner = Part()
     parameters = gemini_generation.PARAMETERS
     part.generation = adopt.sort_fields(

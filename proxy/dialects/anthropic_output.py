@@ -38,7 +38,7 @@ def merge_output(ours: OwnMembers, fields: Mapping[str, Raw], kept: Kept) -> byt
         return merge_members(ours, fields, kept)
     rule = ours.rules[FORMAT]
     if rule == "reject":
-        raise OverrideRejected()
+        raise OverrideRejected(hint=OLDER)
     if (rule == "pinned" and FORMAT in ours.members) or _has_format(fields):
         kept.dropped.append(OLDER)
         return merge_members(ours, fields, kept)
@@ -49,5 +49,5 @@ def merge_output(ours: OwnMembers, fields: Mapping[str, Raw], kept: Kept) -> byt
 
 def _has_format(fields: Mapping[str, Raw]) -> bool:
     raw = fields.get(FIELD)
-    theirs = {} if raw is None or is_null(raw) else read_nested(raw)
+    theirs = {} if raw is None or is_null(raw) else read_nested(raw, FIELD)
     return FORMAT in theirs and not is_null(theirs[FORMAT])

@@ -89,7 +89,7 @@ def merge_choice(ours: OwnChoice, raw: Raw | None, kept: Kept, *, has_tools: boo
         if raw is not None and not is_null(raw):
             kept.app_fields.append(FIELD)
         return b"" if raw is None else b',"tool_choice":%b' % bytes(raw)
-    theirs = {} if raw is None or is_null(raw) else read_nested(raw)
+    theirs = {} if raw is None or is_null(raw) else read_nested(raw, FIELD)
     sent = {name: bytes(value) for name, value in theirs.items() if not is_null(value)}
     flag: Members = {FLAG: sent.pop(FLAG)} if FLAG in sent else {}
     which, which_is_theirs = _settled(ours.which, sent, ours.which_rule, FIELD, kept)
@@ -110,7 +110,7 @@ def _settled(
     if not theirs:
         return ours, False
     if rule == "reject":
-        raise OverrideRejected()
+        raise OverrideRejected(hint=name)
     if rule == "pinned" and ours:
         kept.dropped.append(name)
         return ours, False

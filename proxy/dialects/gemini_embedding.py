@@ -59,7 +59,7 @@ class CompiledEmbedding:
         for number, item in enumerate(read_list(raw)):
             if number:
                 yield b","
-            yield from self._request(read_nested(item), kept, named=True)
+            yield from self._request(read_nested(item, "every one of requests"), kept, named=True)
         yield b"]"
         for name, value in fields.items():
             if name not in ("requests", *_META):

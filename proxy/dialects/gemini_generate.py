@@ -41,9 +41,9 @@ from proxy.dialects.gemini_system import SPELLING, contents, sent_system, with_s
 from proxy.dialects.gemini_tools import CONFIG as TOOL_CONFIG
 from proxy.dialects.gemini_tools import OwnChoice, extend_tools, merge_choice, tool
 from proxy.dialects.raw import Buffer, Fields, is_null, key_bytes, read_nested, read_object
-from proxy.dialects.text import Template, Values, bind, template
+from proxy.dialects.text import Template, Values, bind, check_declared, template
 from proxy.dialects.tools import AppTools
-from proxy.errors import InvalidRequest, OverrideRejected, RequestError, UnknownVariable
+from proxy.errors import InvalidRequest, OverrideRejected, RequestError
 from proxy.settings import Auth
 from proxy.versions.content import Content
 
@@ -77,8 +77,7 @@ class CompiledGemini:
 
     def compose(self, asked: Asked) -> Composed:
         if asked.kind in (EMBED, EMBED_BATCH):
-            if asked.variables.keys() - self.content.variables.keys():
-                raise UnknownVariable()
+            check_declared(self.content.variables, asked.variables)
             return self.embedding.compose(asked.fields, batch=asked.kind == EMBED_BATCH)
         values = bind(self.content.variables, asked.variables)
         flat = bool(asked.kind) and asked.api == VERTEX
@@ -158,7 +157,7 @@ class _Endpoint:
         kind, variables = self.kind, neutral.read_variables(fields)
         wrapped = fields.get(WRAPPER) if kind == COUNT else None
         if wrapped is not None and not is_null(wrapped):
-            kind, fields = WRAPPED, one_spelling(read_nested(wrapped), _KNOWN)
+            kind, fields = WRAPPED, one_spelling(read_nested(wrapped, WRAPPER), _KNOWN)
         api = VERTEX if place.scope else ""
         return Asked(place.name, self.stream, dict(fields), variables, kind=kind, api=api)
 

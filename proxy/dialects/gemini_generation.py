@@ -131,7 +131,7 @@ def _format(content: Content) -> bytes:
 def merge_config(ours: OwnConfig, raw: Raw | None, kept: Kept) -> bytes:
     """Return `,"generationConfig":{…}`, or nothing where neither side sets it. Raises
     `OverrideRejected`."""
-    given: Fields = {} if raw is None or is_null(raw) else read_nested(raw)
+    given: Fields = {} if raw is None or is_null(raw) else read_nested(raw, FIELD)
     theirs = one_spelling(given, ours.known)
     found = policy.walk(theirs, ours.table)
     format_ = _settled(ours, theirs, found)
@@ -150,7 +150,7 @@ def _settled(ours: OwnConfig, theirs: Mapping[str, Raw], found: Kept) -> bytes:
     if not sent:
         return ours.format
     if ours.format_rule == "reject":
-        raise OverrideRejected()
+        raise OverrideRejected(hint=sent[0])
     if ours.format_rule == "pinned" and ours.format:
         found.dropped += sent
         return ours.format

@@ -43,7 +43,7 @@ def with_system(text: bytes, theirs: Raw | None) -> bytes:
     ours = b'%b{"parts":[{"text":"%b"}' % (key_bytes(FIELD), text)
     if theirs is None:
         return ours + b"]}"
-    members = read_nested(theirs)
+    members = read_nested(theirs, FIELD)
     inner = b"".join(map(bytes, repeated(members.get("parts"), f"{FIELD}.parts")))
     rest = (key_bytes(n) + bytes(raw) for n, raw in members.items() if n != "parts")
     return b"%b%b]%b}" % (ours, b"," + inner if inner else b"", b"".join(rest))

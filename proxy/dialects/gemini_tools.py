@@ -72,7 +72,7 @@ def extend_tools(ours: AppTools, fields: Fields, kept: Kept) -> bytes:
     if raw is None or is_null(raw):
         return _list([ours.definitions], [])
     if ours.rule == "reject":
-        raise OverrideRejected()
+        raise OverrideRejected(hint=FIELD)
     if ours.rule == "pinned" and ours.definitions:
         kept.dropped.append(FIELD)
         return _list([ours.definitions], [])
@@ -83,7 +83,7 @@ def extend_tools(ours: AppTools, fields: Fields, kept: Kept) -> bytes:
     others: list[bytes] = []
     dropped: dict[str, None] = {}
     for entry in _each(raw):
-        sent = read_nested(entry)
+        sent = read_nested(entry, "every one of tools")
         members = one_spelling(sent, _ENTRY)
         declarations = members.get(DECLARATIONS)
         for item in _each(declarations) if declarations is not None else ():
@@ -152,7 +152,7 @@ def merge_choice(ours: OwnChoice, raw: Raw | None, kept: Kept, *, has_tools: boo
     own = ours.choice if has_tools else b""
     if raw is None or is_null(raw):
         return b'%b{"%b":%b}' % (key_bytes(CONFIG), CHOICE.encode(), own) if own else b""
-    theirs = one_spelling(read_nested(raw), _CONFIG)
+    theirs = one_spelling(read_nested(raw, CONFIG), _CONFIG)
     choice = theirs.get(CHOICE)
     chosen: Buffer = own
     if choice is not None and not is_null(choice):
@@ -174,7 +174,7 @@ def _passes(ours: OwnChoice, choice: Raw, kept: Kept) -> bool:
     A choice of functions that were dropped goes with them.
     """
     if ours.rule == "reject":
-        raise OverrideRejected()
+        raise OverrideRejected(hint=CHOICE_NAME)
     pinned = ours.rule == "pinned" and ours.choice
     passes = not pinned and not (ours.names is not None and _allowed(choice) - ours.names)
     (kept.app_fields if passes else kept.dropped).append(CHOICE_NAME)
@@ -182,7 +182,7 @@ def _passes(ours: OwnChoice, choice: Raw, kept: Kept) -> bool:
 
 
 def _allowed(choice: Raw) -> frozenset[str]:
-    raw = one_spelling(read_nested(choice), _CHOICE).get(ALLOWED)
+    raw = one_spelling(read_nested(choice, CHOICE_NAME), _CHOICE).get(ALLOWED)
     if raw is None or is_null(raw):
         return frozenset()
     return read_as(_NAMES, raw, f"{ALLOWED} must be a list of names")

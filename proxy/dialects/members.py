@@ -61,7 +61,7 @@ def _own_members(extra: JsonValue) -> dict[str, JsonValue]:
 def merge_members(ours: OwnMembers, fields: Mapping[str, Raw], kept: Kept) -> bytes:
     """Return `,"name":{…}`, or nothing where neither side sets it. Raises `OverrideRejected`."""
     raw = fields.get(ours.name)
-    theirs = {} if raw is None or is_null(raw) else read_nested(raw)
+    theirs = {} if raw is None or is_null(raw) else read_nested(raw, ours.name)
     merged = dict(ours.members)
     for name, value in theirs.items():
         if not is_null(value):
@@ -75,7 +75,7 @@ def merge_members(ours: OwnMembers, fields: Mapping[str, Raw], kept: Kept) -> by
 def _merge(ours: OwnMembers, name: str, value: bytes, merged: dict[str, bytes], kept: Kept) -> None:
     rule = ours.rules.get(name)
     if rule == "reject":
-        raise OverrideRejected()
+        raise OverrideRejected(hint=f"{ours.name}.{name}")
     if rule == "pinned" and name in ours.members:
         kept.dropped.append(f"{ours.name}.{name}")
         return

@@ -61,7 +61,7 @@ class Sorted(msgspec.Struct, frozen=True, gc=False):
 def sort_messages(raw: Raw) -> Sorted:
     """Find the system messages of a raw list. Raises `InvalidRequest` if it holds no objects."""
     if not starts_list(raw):
-        raise InvalidRequest("a list of messages was expected")
+        raise InvalidRequest("messages must be a list")
     roles = read_as(_ROLES, raw, "every message must be an object")
     marks = [item.role in SYSTEM_ROLES for item in roles]
     if True not in marks:
@@ -117,7 +117,7 @@ def _object_end(text: bytes, start: int) -> int:
 def obey(rule: SystemRule, sent: bool) -> None:
     """Raise `OverrideRejected` if the app sent a system prompt of its own where it must not."""
     if sent and rule == "reject":
-        raise OverrideRejected()
+        raise OverrideRejected(hint="a system prompt")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from proxy.dialects import policy
 from proxy.dialects.base import Asked, Composed
 from proxy.dialects.openai_deployments import Deployable
 from proxy.dialects.raw import Buffer, key_bytes
-from proxy.errors import UnknownVariable
+from proxy.dialects.text import check_declared
 from proxy.versions.content import Content
 
 
@@ -26,8 +26,7 @@ class CompiledBare:
     said: str
 
     def compose(self, asked: Asked) -> Composed:
-        if asked.variables.keys() - self.content.variables.keys():
-            raise UnknownVariable()
+        check_declared(self.content.variables, asked.variables)
         kept = policy.walk(asked.fields, self.table)
         raw = asked.fields.get(self.said)
         said: tuple[Buffer, ...] = () if raw is None else (key_bytes(self.said), raw)

@@ -25,7 +25,8 @@ def read_prompt_variables(raw: Raw) -> dict[str, Given]:
     """
     if is_null(raw):
         return {}
-    return {name: _prompt_value(value) for name, value in read_nested(raw).items()}
+    given = read_nested(raw, "prompt.variables")
+    return {name: _prompt_value(value) for name, value in given.items()}
 
 
 def _prompt_value(raw: Raw) -> Given:

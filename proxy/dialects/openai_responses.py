@@ -283,7 +283,7 @@ def _format(content: Content) -> JsonValue:
 
 
 def _with_prompt(asked: Asked, raw: Raw) -> Asked:
-    prompt = read_nested(raw)
+    prompt = read_nested(raw, "prompt")
     # What the vendor's own pages call it in places; SDKs in Python send whatever a table holds.
     named = "id" if "id" in prompt else "prompt_id"
     if named not in prompt:

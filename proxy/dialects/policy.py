@@ -198,7 +198,7 @@ def _apply(
     if is_null(raw):
         return
     if rule is Rule.REJECT:
-        raise OverrideRejected()
+        raise OverrideRejected(hint=name)
     newer = table.same.get(name, name)
     if rule is Rule.DROP or (newer != name and _is_sent(newer, fields)):
         kept.dropped.append(name)

@@ -106,9 +106,10 @@ def read_list(raw: Buffer) -> list[Raw]:
     return read_as(_LIST, raw, "a list was expected")
 
 
-def read_nested(raw: Raw) -> dict[str, Raw]:
-    """Decode one level of an object inside the body. Raises `InvalidRequest` if it is none."""
-    return read_as(_OBJECT, raw, "an object was expected")
+def read_nested(raw: Raw, name: str) -> dict[str, Raw]:
+    """Decode one level of an object inside the body, its field `name`. Raises `InvalidRequest` if
+    it is none."""
+    return read_as(_OBJECT, raw, f"{name} must be an object")
 
 
 def read_as(decoder: msgspec.json.Decoder[T], raw: Buffer, complaint: str) -> T:

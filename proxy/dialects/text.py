@@ -21,6 +21,9 @@ Values = Mapping[str, bytes]
 
 NO_VALUES: Values = {}
 
+# Names of variables in an error: enough to see a slip of the pen.
+MOST_NAMED = 10
+
 
 def escape(text: str) -> bytes:
     """Return `text` as the inside of a JSON string, without the quotes."""
@@ -71,17 +74,25 @@ def bind(declared: Mapping[str, Variable], given: Mapping[str, Given]) -> Values
     """
     if not declared and not given:
         return NO_VALUES
-    if given.keys() - declared.keys():
-        raise UnknownVariable()
+    check_declared(declared, given)
     return {
         name: escape(_value(name, variable, given.get(name))) for name, variable in declared.items()
     }
 
 
+def check_declared(declared: Mapping[str, Variable], given: Mapping[str, Given]) -> None:
+    """Raise `UnknownVariable`, with the names that there are, if `given` has others."""
+    if given.keys() - declared.keys():
+        names = sorted(declared)
+        more = ", …" if len(names) > MOST_NAMED else ""
+        hint = f"it declares {', '.join(names[:MOST_NAMED])}{more}" if names else "it declares none"
+        raise UnknownVariable(hint=hint)
+
+
 def _value(name: str, variable: Variable, given: Given | None) -> str:
     if given is None:
         if variable.required:
-            raise MissingVariable(hint=f"variable {name}")
+            raise MissingVariable(hint=f"variable {name}; values belong in proxy_variables")
         return "" if variable.default is None else written(variable.default)
     if variable.type is None and variable.max_length is None:
         # As below, without the calls: what most variables are.

@@ -60,7 +60,7 @@ def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes
     if not sent or all(map(is_null, sent.values())):
         return _list([ours.definitions])
     if ours.rule == "reject":
-        raise OverrideRejected()
+        raise OverrideRejected(hint=", ".join(sent))
     if ours.rule == "pinned" and ours.definitions:
         kept.dropped += [name for name, raw in sent.items() if not is_null(raw)]
         return _list([ours.definitions])

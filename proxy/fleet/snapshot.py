@@ -81,7 +81,7 @@ class Served:
         """Return the version for `dialect`. Raises `WrongDialect`."""
         compiled = self.dialects.get(dialect)
         if compiled is None:
-            raise WrongDialect()
+            raise WrongDialect(hint=f"it can be in {', '.join(self.dialects)}")
         return compiled
 
 

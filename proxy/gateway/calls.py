@@ -53,7 +53,7 @@ class Calls:
         """
         if not self.rename:
             return pieces
-        fields = read_nested(msgspec.Raw(b"".join(pieces)))
+        fields = read_nested(msgspec.Raw(b"".join(pieces)), "the body")
         wanted = {new: fields[old] for old, new in self.rename.items() if old in fields}
         kept = {name: raw for name, raw in fields.items() if name not in self.rename} | wanted
         named = [part for name, raw in kept.items() for part in (key_bytes(name), raw)]

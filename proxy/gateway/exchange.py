@@ -103,16 +103,15 @@ class ManagedExchange(Ending):
                 self._line.label = address.reference.label
             found = self._gateway.resolve(address, self._request.admitted.grant)
         except UnknownModel:
-            self._pass_through(asked)
+            forwarded = unmanaged.forwarded(asked, self._request)
+            if forwarded is None:
+                raise
+            self._forward(asked, forwarded)
             return
         if found is None:
             self._gateway.spawn(self._fetch(asked, address))
         else:
             self._compose(asked, found)
-
-    def _pass_through(self, asked: Asked) -> None:
-        """Forward what is not ours, where the operator allows that; raises `UnknownModel` else."""
-        self._forward(asked, self._gateway.unmanaged.forwarded(asked, self._request))
 
     def _forward(self, asked: Asked, route: VendorRoute) -> None:
         """Send a request on as it is. Raises `UnknownModel` for what can be no vendor's model."""

@@ -23,9 +23,13 @@ _MODELS = (MODELS, b"/openai/v1/models", b"/openai/models")
 
 MISSING = "an OpenAI SDK's base_url must end in /v1"
 TWICE = "an Anthropic SDK's base_url must not end in /v1"
+DOUBLED = "an SDK that adds /v1 by itself gets a base URL without it"
+SLASHES = "it has a slash too many"
+NO_CALL = "a model has no call of that name"
 VERSIONED = "a Google SDK's base_url must not end in a version of the API"
 
 _TWO_VERSIONS = re.compile(rb"/v[0-9][a-z0-9]*/v[0-9][a-z0-9]*/.*models/")
+_SLASHES = re.compile(rb"/{2,}")
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +61,7 @@ class Table:
         self._hints = {
             **{b"/v1" + path: TWICE for path, dialect in paths.items() if dialect.mark},
             **{path.removeprefix(b"/v1"): MISSING for path, d in paths.items() if not d.mark},
+            **{b"/v1" + path: DOUBLED for path, dialect in paths.items() if not dialect.mark},
             MODELS.removeprefix(b"/v1"): MISSING,
             b"/v1" + MODELS: TWICE,
         }
@@ -75,10 +80,22 @@ class Table:
         path = head.path
         endpoint = self.endpoint(path)
         if endpoint is None and self.listed(path) is None:
-            raise NotFound(hint=self._hints.get(path) or _hint(path))
+            raise NotFound(hint=self._hint(path))
+        if endpoint is None and head.method == b"POST" and b":" in path:
+            raise NotFound(hint=NO_CALL)
         if head.method != (b"GET" if endpoint is None else b"POST"):
             raise MethodNotAllowed()
         return endpoint
+
+    def _hint(self, path: bytes) -> str:
+        if _TWO_VERSIONS.match(path):
+            return VERSIONED
+        if path.startswith(b"/v1/openai/"):
+            return DOUBLED
+        once = _SLASHES.sub(b"/", path).rstrip(b"/")
+        if once != path and self.endpoint(once) is not None:
+            return SLASHES
+        return self._hints.get(path, "")
 
     def dialect(self, head: Head) -> Dialect:
         """Return the dialect in whose shape an answer of ours to `head` is to be written."""
@@ -100,10 +117,6 @@ class Table:
             if path.startswith(listing + b"/"):
                 return unquote(path[len(listing) + 1 :].decode("latin-1"))
         return None
-
-
-def _hint(path: bytes) -> str:
-    return VERSIONED if _TWO_VERSIONS.match(path) else ""
 
 
 _TABLE: Final = Table(DIALECTS.values())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from proxy.dialects.base import Asked, Dialect
 from proxy.dialects.differences import differences
-from proxy.errors import NotPinned, RequestError, UnknownModel
+from proxy.errors import NotPinned, RequestError
 from proxy.fleet.snapshot import Served, Snapshot
 from proxy.gateway.live import LiveRequests
 from proxy.gateway.routes import Admitted
@@ -42,14 +42,13 @@ class Unmanaged:
             return None
         return self._vendors.of_family(family(head))
 
-    def forwarded(self, asked: Asked, request: Request) -> VendorRoute:
-        """Return where a call with a model that is not ours is forwarded to. Raises `UnknownModel`
-        if it is not."""
+    def forwarded(self, asked: Asked, request: Request) -> VendorRoute | None:
+        """Return where a call with a model that is not ours is forwarded to, None if it is not."""
         admitted: Admitted = request.admitted
         assert admitted.endpoint is not None
         route = self._vendors.speaking(admitted.endpoint.dialect.name)
         if route is None or not self._passes_for(admitted.grant):
-            raise UnknownModel()
+            return None
         if self.live.most:
             self.live.saw(asked, request, route.name)
         return route

@@ -45,7 +45,8 @@ class Vendors:
                 "the version's vendor is not configured at this proxy", hint="run: proxyctl check"
             )
         if dialect not in route.dialects:
-            raise WrongDialect(hint=f"its vendor is not configured to speak {dialect}")
+            spoken = ", ".join(route.dialects)
+            raise WrongDialect(hint=f"its vendor speaks {spoken} here, not {dialect}")
         return route
 
     def speaks(self, name: str, dialect: str) -> bool:

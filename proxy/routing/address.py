@@ -42,6 +42,8 @@ def parse_address(text: str) -> Address:
     if full := split_id(text):
         return Address(*full)
     model, at, version = text.partition("@")
+    if not text:
+        raise UnknownModel(hint="the request names no model")
     if not is_model_name(model):
         raise UnknownModel()
     if not at:
@@ -59,7 +61,7 @@ def prompt_address(prompt_id: str, version: str, aliases: Mapping[str, str]) -> 
     exact = aliases.get(f"{prompt_id}@{version}") if version else None
     model = exact or aliases.get(prompt_id, prompt_id)
     if not is_model_name(model):
-        raise UnknownModel()
+        raise UnknownModel(hint="models.prompts in proxy.toml has no such prompt")
     if exact or not version:
         return Address(model, ByLabel(PROD))
     return Address(model, _reference(f"v{version}" if version.isdigit() else version, model))

@@ -248,7 +248,7 @@ def test_what_is_no_list_is_refused_as_a_request(text):
 @pytest.mark.parametrize("text", [b"[]", b'"{}"', b"null", b"1"])
 def test_what_is_no_object_inside_is_refused_as_a_request(text):
     with pytest.raises(InvalidRequest):
-        read_nested(Raw(text))
+        read_nested(Raw(text), "prompt")
 
 
 def test_second_look_that_meets_the_parsers_guard_is_refused():
@@ -257,7 +257,7 @@ def test_second_look_that_meets_the_parsers_guard_is_refused():
     with pytest.raises(RequestError):
         read_as(decoder, b"[%b1%b]" % (b"[" * 5000, b"]" * 5000), "numbers were expected")
     with pytest.raises(InvalidJson):
-        read_nested(Raw(b'{"a":%b1%b}' % (b"[" * 5000, b"]" * 5000)))
+        read_nested(Raw(b'{"a":%b1%b}' % (b"[" * 5000, b"]" * 5000)), "prompt")
 
 
 @given(keys)

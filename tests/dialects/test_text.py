@@ -157,7 +157,24 @@ def test_a_missing_variable_is_named():
     with pytest.raises(MissingVariable) as refused:
         bind(VARIABLES, {})
 
-    assert refused.value.hint == "variable needed"
+    assert refused.value.hint == "variable needed; values belong in proxy_variables"
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        ("", "it declares none"),
+        ("ba", "it declares a, b"),
+        ("lkjihgfedcba", "it declares a, b, c, d, e, f, g, h, i, j, …"),
+    ],
+)
+def test_who_sends_a_variable_that_is_not_declared_is_told_which_are(names, hint):
+    declared = {name: Variable() for name in names}
+
+    with pytest.raises(UnknownVariable) as refused:
+        bind(declared, {"c4n4ry": "1"})
+
+    assert refused.value.hint == hint
 
 
 @given(tricky | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans())

@@ -93,6 +93,24 @@ async def test_path_with_its_prefix_twice_is_refused_with_a_hint(shared, path):
     assert "base_url must not end in /v1" in answer.json["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/v1/chat/completions", "without it"),
+        ("/v1/openai/v1/chat/completions", "without it"),
+        ("/v1/chat/completions/", "a slash too many"),
+        ("/v1//chat/completions", "a slash too many"),
+        ("//v1/messages", "a slash too many"),
+        ("/v1beta/models/recommender:generateContnt", "no call of that name"),
+    ],
+)
+async def test_a_path_that_is_nearly_right_is_refused_with_a_hint(shared, path, told):
+    answer = await answer_to(shared, request(BODY, path=path))
+
+    assert (answer.status, answer.header("x-proxy-error")) == (404, "not_found")
+    assert told in answer.json["error"]["message"]
+
+
 POSTED = [one.path for dialect in DIALECTS.values() for one in (dialect, *dialect.others)]
 WRONG = [
     *((method, path, "POST") for path in POSTED for method in ("GET", "PUT", "PATCH", "DELETE")),

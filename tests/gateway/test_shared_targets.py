@@ -89,7 +89,10 @@ async def test_another_answers_for_one_that_is_not_configured(tmp_path):
 @pytest.mark.parametrize("targets", [SHARE.format(1), SPARE], ids=["shares", "fallback"])
 async def test_dialect_that_no_target_speaks_is_refused(tmp_path, targets):
     async with shared(tmp_path, model(targets), first=RESPONSES, other=RESPONSES) as scene:
-        assert refused(await scene.ask()) == (400, "wrong_dialect")
+        answer = await scene.ask()
+
+        assert refused(answer) == (400, "wrong_dialect")
+        assert "not openai.chat" in answer.json["error"]["message"]
 
 
 async def test_target_whose_key_is_missing_is_replaced(tmp_path):

@@ -20,6 +20,13 @@ async def test_by_default_they_are_unknown(scene):
     assert refused(await scene.ask(asking("gpt-4o"))) == (404, "unknown_model")
 
 
+async def test_a_request_that_names_no_model_is_told_so(scene):
+    answer = await scene.ask(request({"messages": BODY["messages"]}))
+
+    assert refused(answer) == (404, "unknown_model")
+    assert "the request names no model" in answer.json["error"]["message"]
+
+
 @pytest.mark.vendor(overrides=PASSING)
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "ft:gpt-4o:org::id", "org/model", "A"])
 async def test_they_pass_through_as_they_are(scene, model):
