@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from proxy.errors import RequestError, StoreUnavailable, StoreUnsafe
-from proxy.fleet.snapshot import MOST_HOLDERS, Served, Snapshot, is_meant, ready
+from proxy.fleet.snapshot import MOST_HOLDERS, Served, Snapshot, Spoken, is_meant, ready, unknown
 from proxy.store.base import Store
 from proxy.versions.names import split_id
 from proxy.versions.record import Former
@@ -42,12 +42,14 @@ class Conversations:
         self,
         store: Store,
         clock: Callable[[], float],
+        spoken: Spoken = unknown,
         *,
         now: Callable[[], datetime] = _now,
         again_s: float = AGAIN_S,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._spoken = spoken
         self._now = now
         self._again_s = again_s
         self._left: dict[str, tuple[_Left, ...]] = {}
@@ -130,7 +132,7 @@ class Conversations:
         version = await self._store.version(model, reference.number)
         if version is None or version.info.id != id or not is_meant(version.info, reference):
             return None
-        return await ready(version)
+        return await ready(version, self._spoken)
 
 
 def _held(snapshot: Snapshot) -> Iterator[Served]:

@@ -76,13 +76,13 @@ class Follower:
         self.changed = asyncio.Event()
         self.state = Standing(log, clock)
         self.reporter = Reporter(store, member, log=log, clock=clock)
-        self.saver = Saver(disk, log)
+        self.saver = Saver(disk, log, fit.dialects)
         self.older: Callable[[], int] = lambda: 0
         self.live: Callable[[], Live] = Live
         self._store = store
         self._log = log
         self._clock = clock
-        self._held = Held(store, explicit_versions)
+        self._held = Held(store, explicit_versions, fit.dialects)
         self._judge = Judge(self._held, clock)
         self._respondent = Respondent(
             store,
@@ -95,7 +95,7 @@ class Follower:
         )
         self._announcer = Announcer(store, log)
         self.drills = Drills(store, log)
-        self.conversations = Conversations(store, clock)
+        self.conversations = Conversations(store, clock, fit.dialects)
         self._began = asyncio.Event()
         self._followed: set[PinKey] = set()
         self._models_due = clock()

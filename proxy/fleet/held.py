@@ -6,7 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from proxy.errors import StoreUnsafe, UnknownVersionAsked, VersionCorrupt
-from proxy.fleet.snapshot import Served, Snapshot, is_meant, ready
+from proxy.fleet.snapshot import (
+    Served,
+    Snapshot,
+    Spoken,
+    compile_for,
+    is_meant,
+    ready,
+    unknown,
+)
 from proxy.routing.address import Address
 from proxy.store.base import Store
 from proxy.versions.names import ByNumber, split_id
@@ -14,11 +22,12 @@ from proxy.versions.record import Version
 
 
 class Held:
-    """Holds the last `limit` versions that were fetched, by use."""
+    """Holds the last `limit` versions that were fetched, by use, compiled for what is `spoken`."""
 
-    def __init__(self, store: Store, limit: int) -> None:
+    def __init__(self, store: Store, limit: int, spoken: Spoken = unknown) -> None:
         self._store = store
         self._limit = limit
+        self._spoken = spoken
         self._held: dict[tuple[str, int], Served] = {}
 
     def __iter__(self) -> Iterator[Served]:
@@ -46,7 +55,7 @@ class Held:
             version = await self._read(address.model, reference.number)
         except StoreUnsafe:
             raise VersionCorrupt() from None
-        served = _checked(await ready(version), reference)
+        served = _checked(await ready(version, self._spoken), reference)
         self._keep(served)
         return served
 
@@ -64,13 +73,14 @@ class Held:
             return taken
         for served in snapshot.versions(model):
             if _is(served.version, id, digest):
+                await compile_for(served, self._spoken)  # from disk it is for little
                 return served
         version = await self._read(model, reference.number)
         if version.info.id != id:
             raise UnknownVersionAsked()
         if version.info.digest != digest:
             raise VersionCorrupt()
-        served = await ready(version)
+        served = await ready(version, self._spoken)
         self._keep(served)
         return served
 

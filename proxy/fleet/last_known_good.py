@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from proxy.errors import RequestError
-from proxy.fleet.snapshot import Pinned, Served, Snapshot, make_ready
+from proxy.fleet.snapshot import Pinned, Served, Snapshot, Spoken, make_ready, unknown
 from proxy.versions.identity import digest
 from proxy.versions.record import Pin, Version, VersionInfo
 
@@ -83,15 +83,17 @@ class LastKnownGood:
                 self._lock = _locked(self._directory / LOCK)
             _replace(self._directory, _encode(snapshot, self._store))
 
-    def read(self) -> Snapshot | None:
-        """Return the snapshot on disk, or the one before it; None if neither can be used.
+    def read(self, spoken: Spoken = unknown) -> Snapshot | None:
+        """Return the snapshot on disk, or the one before it; None if neither can be used. What is
+        pinned is compiled for what is `spoken`.
 
         Epochs that another store counted say nothing about this one's: they are read as 0, so
         that whatever this store holds is followed.
         """
         for path in (self._directory / FILE, self._directory / PREVIOUS):
             saved = _read(path)
-            snapshot = _snapshot(saved, rebase=saved.store != self._store) if saved else None
+            rebase = saved is not None and saved.store != self._store
+            snapshot = _snapshot(saved, spoken, rebase=rebase) if saved else None
             if snapshot is not None:
                 return snapshot
         return None
@@ -108,7 +110,7 @@ def read_file(path: Path) -> Snapshot | None:
     """Return the snapshot in one file, with the epochs that its store counted; None if it cannot
     be used. Blocks."""
     saved = _read(path)
-    return _snapshot(saved, rebase=False) if saved else None
+    return _snapshot(saved, unknown, rebase=False) if saved else None
 
 
 def _locked(path: Path) -> int:
@@ -178,9 +180,9 @@ def _read(path: Path) -> _Saved | None:
         return None
 
 
-def _snapshot(saved: _Saved, *, rebase: bool) -> Snapshot | None:
-    pinned = list(_verified(saved.kept))
-    holders = tuple(_whole(saved.holders))
+def _snapshot(saved: _Saved, spoken: Spoken, *, rebase: bool) -> Snapshot | None:
+    pinned = list(_verified(saved.kept, spoken))
+    holders = tuple(_whole(saved.holders, unknown))
     if len(pinned) < len(saved.kept):
         # One version that is not what it was makes the file as a whole doubtful.
         return None
@@ -190,15 +192,15 @@ def _snapshot(saved: _Saved, *, rebase: bool) -> Snapshot | None:
     return Snapshot.of(0 if rebase else saved.epoch, by_key, frozenset(saved.models), holders)
 
 
-def _verified(kept: Iterable[_Kept]) -> Iterable[Pinned]:
+def _verified(kept: Iterable[_Kept], spoken: Spoken) -> Iterable[Pinned]:
     for item in kept:
-        for served in _whole([item]):
+        for served in _whole([item], spoken):
             if item.pin.digest == item.info.digest and item.pin.id == item.info.id:
                 yield Pinned(item.pin, served)
 
 
-def _whole(kept: Iterable[_Kept | _Former]) -> Iterable[Served]:
+def _whole(kept: Iterable[_Kept | _Former], spoken: Spoken) -> Iterable[Served]:
     """Yield the versions that are what their digests say."""
     for item in kept:
         with contextlib.suppress(RequestError):
-            yield make_ready(Version(item.info, item.content.encode()))
+            yield make_ready(Version(item.info, item.content.encode()), spoken)

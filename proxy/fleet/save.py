@@ -10,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from proxy import events
 from proxy.fleet.last_known_good import LastKnownGood
-from proxy.fleet.snapshot import Snapshot
+from proxy.fleet.snapshot import Snapshot, Spoken, unknown
 
 # The store is not kept waiting for a disk that hangs.
 LOAD_S = 5.0
@@ -27,12 +27,18 @@ class Saver:
     `saves` is False where another one saves the same, to the same place."""
 
     def __init__(
-        self, disk: LastKnownGood, log: FilteringBoundLogger, *, again_s: float = AGAIN_S
+        self,
+        disk: LastKnownGood,
+        log: FilteringBoundLogger,
+        spoken: Spoken = unknown,
+        *,
+        again_s: float = AGAIN_S,
     ) -> None:
         self.not_saved = ""
         self.saves = True
         self._disk = disk
         self._log = log
+        self._spoken = spoken
         self._again_s = again_s
         self._due = False
         self._turn = asyncio.Event()
@@ -52,7 +58,7 @@ class Saver:
         """Return the snapshot on disk, if there is one that can be used."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOAD_S):
-                return await asyncio.to_thread(self._disk.read)
+                return await asyncio.to_thread(self._disk.read, self._spoken)
         return None
 
     async def run(self, current: Callable[[], Snapshot]) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from proxy.dialects.base import Compiled
-from proxy.dialects.registry import DIALECTS, GENERATING
+from proxy.dialects.registry import GENERATING
 from proxy.errors import (
     NotPinned,
     RequestError,
@@ -22,6 +22,7 @@ from proxy.errors import (
     VersionCorrupt,
     WrongDialect,
 )
+from proxy.fleet.carried import Carried
 from proxy.routing.address import Address
 from proxy.routing.retry import targets
 from proxy.routing.rules import Rules
@@ -30,7 +31,8 @@ from proxy.versions.identity import load
 from proxy.versions.names import ByLabel, ByNumber, split_id
 from proxy.versions.record import PROD, Pin, PinKey, Version, VersionInfo
 
-# A version of this size takes some milliseconds to compile; larger ones must not stop the loop.
+# A version of this size takes a millisecond or two to parse and compile; larger ones must not stop
+# the loop.
 LARGE_BYTES = 32 * 1024
 
 # What labels held before stays at hand: a rollback needs no fetch, a repair has what to give.
@@ -59,11 +61,11 @@ def target_of(wanted: VendorModel) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A version made ready: verified, parsed, compiled for every dialect that can carry it."""
+    """A version made ready: verified, parsed, compiled for the dialects that are spoken here."""
 
     version: Version
     content: Content = field(repr=False)
-    dialects: Mapping[str, Compiled] = field(repr=False)
+    dialects: Carried = field(repr=False, compare=False)
     stamp: bytes = field(repr=False)
     targets: tuple[Target, ...] = field(repr=False)
     rules: Rules = field(repr=False)
@@ -79,40 +81,53 @@ class Served:
 
     def compiled(self, dialect: str) -> Compiled:
         """Return the version for `dialect`. Raises `WrongDialect`."""
-        compiled = self.dialects.get(dialect)
+        compiled = self.dialects.compiled.get(dialect) or self.dialects.get(dialect)
         if compiled is None:
             raise WrongDialect(hint=f"it can be in {', '.join(self.dialects)}")
         return compiled
 
 
-def make_ready(version: Version) -> Served:
-    """Verify `version` against its digest, parse and compile it.
+Spoken = Callable[[Served], Iterable[str]]
+"""Tells in which dialects a version may be asked for here."""
+
+
+def unknown(_: Served) -> Iterable[str]:
+    """Tell of no dialect: whoever asks for one waits until it is compiled."""
+    return ()
+
+
+def make_ready(version: Version, spoken: Spoken = unknown) -> Served:
+    """Verify `version` against its digest, parse it, and compile it for what is `spoken`.
 
     Raises `VersionCorrupt`, or `WrongDialect` if no dialect can carry it.
     """
     if len(version.content) > MAX_CONTENT_BYTES or not _has_its_own_id(version.info):
         raise VersionCorrupt()
     content = load(version.content, version.info.digest)
-    compiled = {}
-    for name, dialect in DIALECTS.items():
-        try:
-            compiled[name] = dialect.compile(content)
-        except WrongDialect:
-            continue
-    if compiled.keys().isdisjoint(GENERATING):
-        raise WrongDialect()
     info = version.info
     stamp = f"x-proxy-version: {info.id}\r\nx-proxy-digest: {info.digest}\r\n".encode()
-    wanted = targets(content.model, content.routing)
-    places = tuple(map(target_of, wanted))
-    return Served(version, content, compiled, stamp, places, Rules.of(content.routing))
+    places = tuple(map(target_of, targets(content.model, content.routing)))
+    rules = Rules.of(content.routing)
+    served = Served(version, content, Carried(content), stamp, places, rules)
+    served.dialects.compile(spoken(served))
+    if not served.dialects.any_of(GENERATING):
+        raise WrongDialect()
+    return served
 
 
-async def ready(version: Version) -> Served:
+async def ready(version: Version, spoken: Spoken = unknown) -> Served:
     """Do as `make_ready` without stopping the event loop."""
     if len(version.content) <= LARGE_BYTES:
-        return make_ready(version)
-    return await asyncio.to_thread(make_ready, version)
+        return make_ready(version, spoken)
+    return await asyncio.to_thread(make_ready, version, spoken)
+
+
+async def compile_for(served: Served, spoken: Spoken) -> None:
+    """Have `served` compiled for what is spoken, without stopping the event loop."""
+    if len(served.version.content) <= LARGE_BYTES:
+        served.dialects.compile(spoken(served))
+    else:
+        await asyncio.to_thread(served.dialects.compile, spoken(served))
 
 
 def is_meant(info: VersionInfo, reference: ByNumber) -> bool:

@@ -14,9 +14,10 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from proxy.fleet.fitness import ALWAYS_FIT, Fit
+from proxy.fleet.fitness import ALWAYS_FIT, Fit, Fitness
 from proxy.fleet.follow import Follower
 from proxy.fleet.last_known_good import LastKnownGood
+from proxy.fleet.snapshot import Served
 from proxy.observe.log_sink import LogSink
 from proxy.observe.logs import open_log
 from proxy.routing.address import parse_address
@@ -74,6 +75,23 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self._ahead_s += seconds
+
+
+class Eyes:
+    """Sees what it was told to see, and notes how long it was allowed to look."""
+
+    def __init__(
+        self, seen: Fitness | None = None, spoken: tuple[str, ...] = ("openai.chat",)
+    ) -> None:
+        self.seen, self.spoken = seen or Fitness(), spoken
+        self.limits: list[float] = []
+
+    async def fitness(self, served: Served, limit_s: float) -> Fitness:
+        self.limits.append(limit_s)
+        return self.seen
+
+    def dialects(self, served: Served) -> tuple[str, ...]:
+        return self.spoken
 
 
 @dataclass

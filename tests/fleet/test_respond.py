@@ -39,6 +39,7 @@ from proxy.versions.record import Question
 from tests.contracts.places import MODEL, pin
 from tests.fleet.following import (
     PATIENCE_S,
+    Eyes,
     following,
     in_no_dialect,
     registered,
@@ -152,23 +153,6 @@ async def test_a_version_that_this_proxy_cannot_send_anywhere_is_rejected(
     assert answered(body, Prepared) == Prepared(
         {id: "unknown_vendor"}, {id: "vendor openai is not configured"}, {id: ("it is late",)}
     )
-
-
-NOTHING = Fitness()
-
-
-class Eyes:
-    """Sees what it was told to see, and how long it was allowed to look."""
-
-    def __init__(self, seen=NOTHING, spoken=("openai.chat",)):
-        self.seen, self.spoken, self.limits = seen, spoken, []
-
-    async def fitness(self, served, limit_s):
-        self.limits.append(limit_s)
-        return self.seen
-
-    def dialects(self, served):
-        return self.spoken
 
 
 @pytest.mark.parametrize(("asked", "given"), [(0.25, 0.25), (-1.0, 0.0), (3600.0, 2.0)])
