@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from proxy.control.eval_ask import Heard, Place, ask
 from proxy.control.eval_progress import Notes, Scored
+from proxy.control.eval_scoring import scored
 from proxy.errors import EvalFailed
 from proxy.evals.expectation import Scorer
-from proxy.evals.score import score
 from proxy.evals.suite import Case
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ MOST_AT_FIRST = 20
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many questions are under way at once, and how long each may take."""
+    """How many questions are under way at once, and how long each may take; the scoring of its
+    answer too."""
 
     concurrency: int = DEFAULT_CONCURRENCY
     timeout_s: float = DEFAULT_TIMEOUT_S
@@ -101,12 +102,12 @@ async def run(
 
     async def work(session: aiohttp.ClientSession) -> None:
         for one in left:
-            scored = await _scored(session, place, one, scorers, pace.timeout_s)
-            found[one.case.name, one.turn] = scored
-            watch.heard(scored)
-            tally.add(scored.error)
-            if not scored.error:
-                notes.add(scored)
+            turn = await _asked(session, place, one, scorers, pace.timeout_s)
+            found[one.case.name, one.turn] = turn
+            watch.heard(turn)
+            tally.add(turn.error)
+            if not turn.error:
+                notes.add(turn)
 
     try:
         async with _session(pace) as session:
@@ -137,7 +138,7 @@ async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
         raise errors.exceptions[0] from None
 
 
-async def _scored(
+async def _asked(
     session: aiohttp.ClientSession,
     place: Place,
     one: _Turn,
@@ -145,8 +146,7 @@ async def _scored(
     timeout_s: float,
 ) -> Scored:
     heard = await ask(session, place, one.case, timeout_s)
-    # In a thread: a scorer of the model's folder may take its time, or ask somebody.
-    marks = await asyncio.to_thread(score, one.case, heard.answer, scorers)
+    marks = await scored(one.case, heard.answer, scorers, timeout_s)
     return _noted(one, heard, marks.score, marks.failed)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -158,11 +160,13 @@ class _Runner:
         return result, len(notes.known)
 
     async def _run(self, subject: Subject, notes: Notes) -> Result:
-        suite, way = self.files.suite, self.way
+        suite, way, loop = self.files.suite, self.way, asyncio.get_running_loop()
         cases = [_repeated(case, way.repeats) for case in suite.cases]
-        scorers = load_scorers(self.files)
-        loop = asyncio.get_running_loop()
-        async with way.opened(subject) as place:
+        async with contextlib.AsyncExitStack() as opened:
+            # What a scorer prints is no part of the answer on stdout, which scripts read.
+            opened.enter_context(contextlib.redirect_stdout(sys.stderr))
+            scorers = load_scorers(self.files)
+            place = await opened.enter_async_context(way.opened(subject))
             started_s = loop.time()
             turns = await run(
                 place, cases, scorers, notes, way.pace, watch=way.watch, what=subject.name

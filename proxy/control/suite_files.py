@@ -6,18 +6,23 @@ bytes are executed, in this process. So the evals of somebody else are somebody 
 
 from __future__ import annotations
 
+import inspect
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from proxy.errors import InvalidFiles, Problem
 from proxy.evals.expectation import Scorer
 from proxy.evals.suite import Suite, gate_of, parse, scorer_files
 from proxy.versions.evidence import Gate
 from proxy.versions.sources import EVALS_FILE, MAX_FILE_BYTES
+
+_MOST_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +121,15 @@ def _module(file: Path, code: bytes) -> ModuleType:
     try:
         # The bytes that the digest is over; an import would read the file again.
         exec(compile(code, str(file), "exec"), module.__dict__)  # noqa: S102
-    except Exception as error:
-        message = f"cannot be run: {type(error).__name__}"
+    except (Exception, SystemExit) as error:
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        words = f"{type(error).__name__}: {said}".rstrip(": ").partition("\n")[0]
+        message = f"cannot be run: {words[:_MOST_WORDS]}"
         raise InvalidFiles([Problem(str(file), _line(error, file), "", message)]) from error
     return module
 
 
-def _line(error: Exception, file: Path) -> int:
+def _line(error: BaseException, file: Path) -> int:
     """Return the last line of `file` on the way to the error; 0 if there is none."""
     if isinstance(error, SyntaxError):
         return error.lineno or 0
@@ -134,6 +141,30 @@ def _function(folder: Path, modules: Mapping[str, ModuleType], named: str) -> Sc
     file, _, name = named.partition(":")
     found = getattr(modules[file], name, None)
     if not callable(found):
-        raise InvalidFiles([Problem(str(folder / file), 0, "", f"has no function {name}")])
+        known = (key for key, value in vars(modules[file]).items() if inspect.isfunction(value))
+        raise _unusable(folder / file, f"has no function {name}", _alike(name, known))
+    if inspect.iscoroutinefunction(found):
+        raise _unusable(folder / file, f"{name} is async; it has to return the share itself")
+    if not _takes_two(found):
+        raise _unusable(folder / file, f"{name} must take the answer's text and the case")
     scorer: Scorer = found
     return scorer
+
+
+def _alike(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _unusable(file: Path, message: str, hint: str = "") -> InvalidFiles:
+    return InvalidFiles([Problem(str(file), 0, "", message)], hint=hint)
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind("", {})
+    except TypeError:
+        return False
+    except ValueError:  # of a built-in one nothing is known
+        return True
+    return True

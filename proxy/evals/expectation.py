@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,7 +56,10 @@ class Expectation:
 
 
 def _quoted(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _QUOTED_CHARACTERS else f"{text[:_QUOTED_CHARACTERS]}…"
 
 
@@ -82,12 +86,24 @@ def holds(
 def _scored(scorer: Scorer, answer: Answer, case: Mapping[str, Any]) -> Held:
     """Run a scorer, which is somebody's code: whatever it raises counts as not held."""
     try:
-        share = float(scorer(answer.text, case))
-    except Exception as error:
-        return Held(0.0, type(error).__name__)
+        returned = scorer(answer.text, case)
+    except (Exception, SystemExit) as error:
+        return Held(0.0, f"raised {_raised(error)}")
+    try:
+        share = float(returned)
+    except (TypeError, ValueError):
+        return Held(0.0, f"returned {_cut(repr(returned))}, which is no share")
     if not 0 <= share <= 1:
         return Held(0.0, f"returned {share:g}, which is no share")
     return Held(share, f"{share:g}")
+
+
+def _raised(error: BaseException) -> str:
+    """Say what was raised, and the line in the file where it came from."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+    words = _cut(" ".join(str(error).split()))
+    return f"{type(error).__name__} at {where}" + (f": {words}" if words else "")
 
 
 def _both(expected: Expectation, answer: Answer) -> tuple[str, str]:

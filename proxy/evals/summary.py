@@ -57,13 +57,29 @@ def _failed(turns: Sequence[Turn]) -> tuple[str, ...]:
     """Return what failed, in words; with how often, where there were several answers."""
     if len(turns) == 1:
         return tuple(map(bounded, turns[0].failed))
-    counts = Counter(_without_found(words) for turn in turns for words in turn.failed)
-    return tuple(f"{bounded(words)} ({n} of {len(turns)})" for words, n in counts.items())
+    found: dict[str, list[str]] = {}
+    for words, instead in (_split(words) for turn in turns for words in turn.failed):
+        found.setdefault(words, []).append(instead)
+    return tuple(
+        f"{bounded(words)} ({_instead(each)}{len(each)} of {len(turns)})"
+        for words, each in found.items()
+    )
 
 
-def _without_found(words: str) -> str:
-    """Leave out what was found instead, which differs from answer to answer."""
-    return words.rpartition(" (")[0] or words if words.endswith(")") else words
+def _split(words: str) -> tuple[str, str]:
+    """Return what failed, and what was found instead, which may differ from answer to answer."""
+    depth = 0
+    for at in reversed(range(len(words) if words.endswith(")") else 0)):
+        depth += {")": 1, "(": -1}.get(words[at], 0)
+        if not depth:
+            return words[:at].rstrip(), words[at + 1 : -1]
+    return words, ""
+
+
+def _instead(found: Sequence[str]) -> str:
+    if not found[0]:
+        return ""
+    return f"{'' if len(set(found)) == 1 else 'first '}{bounded(found[0])}; "
 
 
 def bounded(words: str) -> str:

@@ -101,6 +101,15 @@ async def test_a_scorer_of_the_folder_scores(room):
     assert (await room.evaluate("v1")).result.score == 0.5
 
 
+async def test_what_a_scorer_prints_is_not_in_the_way_of_scripts(room, capsys):
+    evals = suite("rain", expect='python = "scorers.py:chatty"')
+    room.write(evals, scorers="def chatty(text, case):\n    print('thinking')\n    return 1\n")
+
+    await room.evaluate("v1")
+
+    assert capsys.readouterr().out == ""
+
+
 async def test_a_scorer_that_cannot_be_run_costs_no_question(room):
     room.write(suite("rain", expect='python = "scorers.py:half"'), scorers="1 / 0\n")
 

@@ -64,6 +64,26 @@ def test_a_scorer_is_a_part_of_the_suite(folder):
     assert read_suite(folder).suite.digest != before
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "hint"),
+    [
+        ("def kinds(text, case): ...", "has no function kind", "did you mean kinds?"),
+        ("async def kind(text, case): ...", "kind is async; it has to return the share itself", ""),
+        ("def kind(text): ...", "kind must take the answer's text and the case", ""),
+        ("import nosuch", "cannot be run: ModuleNotFoundError: No module named 'nosuch'", ""),
+        ("raise SystemExit('bye')", "cannot be run: SystemExit: bye", ""),
+    ],
+)
+def test_a_function_that_cannot_score_is_told_before_anything_is_asked(folder, code, message, hint):
+    (folder / "scorers.py").write_text(code + "\n")
+
+    with pytest.raises(InvalidFiles) as error:
+        load_scorers(read_suite(folder))
+
+    assert [said for *_, said in problems(error)] == [message]
+    assert error.value.hint == hint
+
+
 def test_scorers_are_found_by_what_the_cases_call_them(folder):
     scorers = load_scorers(read_suite(folder))
 
@@ -102,8 +122,8 @@ def test_a_missing_scorer_is_told_where_it_is_named(folder):
 @pytest.mark.parametrize(
     ("code", "line", "said"),
     [
-        ("x = 1\n1 / 0\ndef kind(): ...\n", 2, "cannot be run: ZeroDivisionError"),
-        ("def kind(:\n", 1, "cannot be run: SyntaxError"),
+        ("x = 1\n1 / 0\n", 2, "cannot be run: ZeroDivisionError: division by zero"),
+        ("def kind(:\n", 1, "cannot be run: SyntaxError: invalid syntax"),
         ("kind = 3\n", 0, "has no function kind"),
         ("def other(): ...\n", 0, "has no function kind"),
     ],

@@ -1,5 +1,7 @@
 """Every kind of expectation, held and not held."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,12 +100,28 @@ def test_a_scorer_gives_a_share_or_has_not_held(scorer, expected):
     assert share("python", "s.py:f", scorers={"s.py:f": scorer}) == expected
 
 
-def test_what_a_scorer_raised_is_named():
-    expected = Expectation("python", "s.py:f")
+def found(scorer):
+    return holds(Expectation("python", "s.py:f"), answer(), {}, {"s.py:f": scorer}).found
 
-    held = holds(expected, answer(), {}, {"s.py:f": lambda text, case: 1 / 0})
 
-    assert held.found == "ZeroDivisionError"
+def test_what_a_scorer_raised_is_named_with_its_line():
+    def divides(text, case):
+        return 1 / 0
+
+    line = divides.__code__.co_firstlineno + 1
+
+    said = found(divides)
+
+    assert said == f"raised ZeroDivisionError at test_expectation.py:{line}: division by zero"
+
+
+def test_a_scorer_that_wants_to_exit_has_not_held():
+    assert found(lambda text, case: sys.exit(3)).startswith("raised SystemExit at ")
+
+
+def test_what_a_scorer_returned_instead_of_a_share_is_shown():
+    assert found(lambda text, case: None) == "returned None, which is no share"
+    assert found(lambda text, case: "x" * 100) == f"returned '{'x' * 59}…, which is no share"
 
 
 def test_expectations_are_said_in_words():

@@ -36,6 +36,16 @@ def test_a_single_answer_says_what_was_found_instead():
     assert summed(Turn(0, ("max_length 3 (was 9)",))).failed == ("max_length 3 (was 9)",)
 
 
+def test_of_several_answers_what_the_first_gave_instead_is_said():
+    lengths = [Turn(0, (f"max_length 3 (was {n})",)) for n in (9, 7)]
+    errors = [Turn(0, ('python "s.py:f" (raised OSError at s.py:2: f(x) (y))',))] * 2
+
+    assert summed(*lengths).failed == ("max_length 3 (first was 9; 2 of 2)",)
+    assert summed(*errors).failed == (
+        'python "s.py:f" (raised OSError at s.py:2: f(x) (y); 2 of 2)',
+    )
+
+
 def test_an_answer_that_did_not_come_scores_nothing_and_is_named():
     case = summed(Turn(1), Turn(0, ("timeout",), None, None, 9999, "timeout"))
 
