@@ -18,7 +18,7 @@ class Attempts:
     those of all targets of the version, none if it has no rules for them.
     """
 
-    __slots__ = ("_circuits", "_order", "_ready", "_rules", "_tried")
+    __slots__ = ("_circuits", "_order", "_ready", "_rules", "_trial", "_tried")
 
     def __init__(
         self, rules: Rules, order: tuple[int, ...], circuits: Sequence[Circuit] = ()
@@ -28,6 +28,7 @@ class Attempts:
         self._circuits = circuits
         self._tried = [order[0]]
         self._ready: dict[int, float] = {}
+        self._trial = False
 
     @property
     def target(self) -> int:
@@ -37,12 +38,12 @@ class Attempts:
     def called(self, now: float) -> None:
         """Take note that the target is called."""
         if self._circuits:
-            self._circuits[self.target].breaker.called(now)
+            self._trial = self._circuits[self.target].breaker.called(now)
 
-    def answered(self) -> None:
+    def answered(self, now: float) -> None:
         """Take note that the target answered, and well."""
         if self._circuits:
-            self._circuits[self.target].answered()
+            self._circuits[self.target].answered(now, trial=self._trial)
 
     def after(self, failure: Failure, now: float, end: float, *, begun: bool) -> Retry | GiveUp:
         """Say what follows, now that the last attempt failed. `end` is when the request's time is
@@ -64,9 +65,9 @@ class Attempts:
         if not self._circuits:
             return
         if blames_vendor(failure):
-            self._circuits[self.target].failed(now)
+            self._circuits[self.target].failed(now, trial=self._trial)
         elif failure.kind is Kind.STATUS:
-            self.answered()
+            self.answered(now)
 
 
 def shut(circuits: Sequence[Circuit], now: float) -> frozenset[int]:

@@ -56,8 +56,8 @@ class Circuit:
         self._log = log
         self._stats = stats
 
-    def failed(self, now: float) -> None:
-        if self.breaker.failed(now):
+    def failed(self, now: float, *, trial: bool) -> None:
+        if self.breaker.failed(now, trial=trial):
             vendor, model = self._target.vendor, self._target.model
             self._stats.circuits_opened[vendor] += 1
             self._log.warning(
@@ -67,7 +67,7 @@ class Circuit:
                 open_s=self._limits.open_s,
             )
 
-    def answered(self) -> None:
-        if self.breaker.answered():
+    def answered(self, now: float, *, trial: bool) -> None:
+        if self.breaker.answered(now, trial=trial):
             vendor, model = self._target.vendor, self._target.model
             self._log.info(events.CIRCUIT_CLOSED, vendor=vendor, vendor_model=model)

@@ -246,7 +246,7 @@ class ManagedExchange(Ending):
         if status >= 400 and self._repeats(Failure(Kind.STATUS, status, retry_after_s(fields))):
             return
         if self._attempts is not None and status < 400:
-            self._attempts.answered()
+            self._attempts.answered(self._gateway.loop.time())
         wrong = problem(head, self._request.head.fields, own_credential=self._own_credential)
         if wrong is not None:
             self._drop_upstream()

@@ -32,13 +32,16 @@ class Waits(msgspec.Struct, frozen=True, gc=False):
 
 
 class BreakerLimits(msgspec.Struct, frozen=True, gc=False):
-    """When a target is left alone. `refuse` says that a request is refused where all targets are;
-    else it is sent all the same."""
+    """When a target is left alone. `rate` is a share of failures that is too many where there were
+    `least` calls, 0 if none is. `refuse` says that a request is refused where all targets are left
+    alone; else it is sent all the same."""
 
     failures: int
     window_s: float
     open_s: float
     refuse: bool = False
+    rate: float = 0.0
+    least: int = 1
 
 
 class Rules(msgspec.Struct, frozen=True, gc=False):
@@ -82,4 +85,11 @@ def _breaker(routing: Routing) -> BreakerLimits | None:
     said = routing.breaker
     if said is None:
         return None
-    return BreakerLimits(said.failures, said.window_s, said.open_s, said.all_open == "refuse")
+    return BreakerLimits(
+        said.failures,
+        said.window_s,
+        said.open_s,
+        said.all_open == "refuse",
+        said.failure_rate or 0.0,
+        said.min_requests,
+    )

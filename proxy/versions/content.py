@@ -94,6 +94,7 @@ Wait = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 Integer = Annotated[int, Field(strict=True, ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 Pause = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Weight = Annotated[int, Field(strict=True, ge=1, le=1000)]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}\z")]
 
@@ -258,6 +259,8 @@ class BreakerRules(_Part):
 
     failures: Integer = Field(5, ge=1, le=100)
     window_s: Pause = 30.0
+    failure_rate: Share | None = None
+    min_requests: Integer = Field(20, ge=1, le=10000)
     open_s: Pause = 15.0
     all_open: Literal["try", "refuse"] = "try"
 
@@ -319,6 +322,7 @@ def complaints(content: Content) -> list[Complaint]:
         *_unknown_policy_fields(content),
         *_unsaid_risks(content.routing),
         *_weight_alone(content.routing),
+        *_least_of_no_rate(content.routing.breaker),
     ]
 
 
@@ -379,6 +383,11 @@ def _unsaid_risks(routing: Routing) -> Iterator[Complaint]:
             f"{', '.join(risky)}: the vendor may have served and billed the request already; "
             "say may_bill_twice = true if that is worth it",
         )
+
+
+def _least_of_no_rate(breaker: BreakerRules | None) -> Iterator[Complaint]:
+    if breaker is not None and breaker.min_requests != 20 and breaker.failure_rate is None:
+        yield ("routing", "breaker", "min_requests"), "goes with failure_rate"
 
 
 def _weight_alone(routing: Routing) -> Iterator[Complaint]:

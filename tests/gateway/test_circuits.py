@@ -87,6 +87,21 @@ async def test_errors_of_the_app_open_nothing(tmp_path):
         assert shown(scene) == {}
 
 
+async def test_target_that_fails_every_other_time_is_passed_over_where_the_rules_name_a_rate(
+    tmp_path,
+):
+    models = model()
+    text = models["recommender"]["version.toml"]
+    rate = "failure_rate = 0.5\nmin_requests = 6\n"
+    models["recommender"]["version.toml"] = text.replace("failures = 2\n", rate)
+    async with scene_with(tmp_path, WELL, models=models) as scene:
+        for _ in range(3):
+            scene.vendor.play(WELL)
+            scene.vendor.play(FAILED)
+
+        assert await upstreams(scene, 9) == [*[FIRST] * 6, *[SECOND] * 3]
+
+
 async def test_target_that_answers_a_trial_is_taken_back(tmp_path):
     async with scene_with(tmp_path, WELL, models=model(open_s=SHORT / 10)) as scene:
         scene.vendor.play(FAILED)
@@ -205,7 +220,7 @@ async def test_repeated_attempts_are_counted_by_vendor_and_failure(tmp_path):
 
 def opened(circuits, vendor, limits):
     circuit = circuits.of(target_of(VendorModel(vendor=vendor, id="gpt-4o")), limits)
-    circuit.failed(0.0)
+    circuit.failed(0.0, trial=False)
     return circuit
 
 

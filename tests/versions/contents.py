@@ -135,6 +135,9 @@ routings = st.fixed_dictionaries(
         "breaker": st.just({})
         | st.fixed_dictionaries(
             {"failures": st.integers(1, 100), "all_open": st.sampled_from(["try", "refuse"])}
+        )
+        | st.fixed_dictionaries(
+            {"failure_rate": st.floats(0.01, 1), "min_requests": st.integers(1, 99)}
         ),
         "fallback": st.lists(vendor_models, max_size=2),
     },

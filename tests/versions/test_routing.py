@@ -80,6 +80,19 @@ def test_what_names_no_failure_is_refused(name):
         Routing(retry_on=(name,))
 
 
+def test_the_least_of_requests_goes_with_a_rate():
+    with pytest.raises(ValidationError, match=r"min_requests: goes with failure_rate"):
+        content(breaker={"min_requests": 5})
+
+    assert complaints(content(breaker={"min_requests": 5, "failure_rate": 0.5})) == []
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, 1.01, float("nan")])
+def test_a_rate_is_a_share(rate):
+    with pytest.raises(ValidationError):
+        content(breaker={"failure_rate": rate})
+
+
 @pytest.mark.parametrize(
     "name", ["timeout_s", "connect_timeout_s", "first_byte_timeout_s", "idle_timeout_s"]
 )
