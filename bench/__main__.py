@@ -1,4 +1,4 @@
-"""The benchmark's command line: run, fleet, outage, coldstart, report, check, profile."""
+"""The benchmark's command line: run, fleet, outage, coldstart, report, check, profile, micro."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from bench import coldstart, fleet, outage, report, run
+from bench import coldstart, fleet, micro, outage, report, run
 from bench.check import check
 from bench.measure import MODES
 from bench.plan import Plan
@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     sampling.add_argument("--seconds", type=int, default=10)
     sampling.add_argument("--by", choices=list(SAMPLERS), default="function")
     sampling.set_defaults(act=_profile)
+
+    alone = verbs.add_parser("micro", help="CPU time in one process, without the kernel")
+    alone.add_argument("--only", type=lambda text: text.split(","), default=[])
+    alone.add_argument("--times", type=int, default=100)
+    alone.set_defaults(act=lambda a: micro.run(a.only, a.times))
     return parser
 
 
