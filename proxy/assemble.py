@@ -12,8 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from structlog.typing import FilteringBoundLogger
-
 from proxy import __version__, events
 from proxy.admin.view import AdminView, Alone
 from proxy.fleet.follow import Follower
@@ -42,6 +40,7 @@ from proxy.versions.record import Member
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from structlog.typing import FilteringBoundLogger
 
 
 @dataclass(frozen=True, slots=True)

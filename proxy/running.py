@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from structlog.typing import FilteringBoundLogger
-
 from proxy import events
 from proxy.admin.view import AdminView
 from proxy.fleet.follow import Follower
@@ -30,6 +28,7 @@ from proxy.store.base import Store
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from structlog.typing import FilteringBoundLogger
 
 # A handshake that was under way when new ones were steered away ends in this time, unless the app
 # is on another continent.

@@ -151,6 +151,39 @@ def only_for_types(module):
     }
 
 
+# What `python -m proxy` imports, some of it only when it is needed.
+SERVING = (
+    *("proxy.__main__", "proxy.cli.serve", "proxy.serve", "proxy.workers.supervisor"),
+    *("proxy.admin.app", "proxy.admin.runner", "proxy.store.redis", "proxy.store.redis_url"),
+    "proxy.store.sqlite",
+)
+
+
+def at_import(module):
+    """Return what is imported along with `module`."""
+    return {
+        full_name(node.module, alias.name) if isinstance(node, ast.ImportFrom) else alias.name
+        for node in tree_of(module).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def test_a_proxy_that_serves_carries_nothing_of_what_only_commands_do():
+    seen, waiting = set(), set(SERVING)
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        waiting |= (at_import(name) if name in MODULES else set()) - seen
+    parts = {part_of(name) for name in seen if name in MODULES and name != "proxy"}
+    packages = {name.split(".")[0] for name in seen}
+
+    assert set(SERVING) <= MODULES.keys()
+    assert parts.isdisjoint({"control", "evals", "simvendor"})
+    # structlog would bring rich along: `observe/logs.py` imports it with care.
+    assert packages.isdisjoint({"rich", "structlog", "jsonschema"})
+
+
 def circle_in(graph):
     """Return what cannot be imported in any order: circles, and what needs them; sorted."""
     left = dict(graph)

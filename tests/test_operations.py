@@ -182,4 +182,4 @@ async def test_a_pin_by_hand_works_as_the_page_says(operations, start_redis, tmp
 
 def test_every_verb_that_is_named_exists(operations):
     named = set(re.findall(r"proxyctl ([a-z]+)", operations))
-    assert named <= {verb.name for verb in VERBS}
+    assert named <= VERBS.keys()

@@ -10,12 +10,15 @@ import logging
 import socket
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
-from structlog.typing import FilteringBoundLogger
 
 from proxy import events
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 KEEPALIVE_S = 15.0
 

@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import click
 
 from proxy import __version__
-from proxy.cli import (
-    attach,
-    check,
-    checkout,
-    compare,
-    diff,
-    evaluate,
-    freeze,
-    gate,
-    history,
-    import_prompt,
-    pin,
-    register,
-    rehearse,
-    render,
-    repair,
-    rollback,
-    serve,
-    show,
-    status,
-    undo,
-    up,
-    verify_deploy,
-    versions,
-)
 from proxy.cli.command import shared_options
 from proxy.cli.program import Program
 
@@ -41,40 +19,44 @@ Every verb talks to the store directly and needs no running proxy. Exit status:
 not confirmed by all in time, 4 outcome unknown (run again with the op-id).
 """
 
-VERBS = (
-    serve.command,
-    up.command,
-    register.command,
-    import_prompt.command,
-    checkout.command,
-    versions.command,
-    show.command,
-    diff.command,
-    render.command,
-    evaluate.command,
-    attach.command,
-    compare.command,
-    pin.command,
-    rollback.command,
-    undo.command,
-    status.command,
-    history.history_command,
-    history.at_command,
-    freeze.freeze,
-    freeze.unfreeze,
-    gate.gate,
-    gate.ratify_command,
-    rehearse.command,
-    repair.command,
-    check.command,
-    verify_deploy.command,
+VERBS: Mapping[str, str] = MappingProxyType(
+    {
+        "serve": "serve.command",
+        "up": "up.command",
+        "register": "register.command",
+        "import": "import_prompt.command",
+        "checkout": "checkout.command",
+        "versions": "versions.command",
+        "show": "show.command",
+        "diff": "diff.command",
+        "render": "render.command",
+        "eval": "evaluate.command",
+        "attach": "attach.command",
+        "compare": "compare.command",
+        "pin": "pin.command",
+        "rollback": "rollback.command",
+        "undo": "undo.command",
+        "status": "status.command",
+        "history": "history.history_command",
+        "at": "history.at_command",
+        "freeze": "freeze.freeze",
+        "unfreeze": "freeze.unfreeze",
+        "gate": "gate.gate",
+        "ratify": "gate.ratify_command",
+        "rehearse": "rehearse.command",
+        "repair": "repair.command",
+        "check": "check.command",
+        "verify-deploy": "verify_deploy.command",
+    }
 )
+"""By name, in the order of a day's work: the module in this package and its command. Only the one
+that is called is imported: a proxy that serves needs nothing of the others."""
 
 program = Program(
     name="proxyctl",
     help=HELP,
     params=shared_options(),
-    commands={verb.name or "": verb for verb in VERBS},
+    verbs=VERBS,
 )
 program = click.version_option(__version__, prog_name="proxyctl")(program)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import click
@@ -22,7 +23,12 @@ from proxy.errors import OutcomeUnknown, ProxyError
 
 
 class Program(click.Group):
-    """The group of verbs. `main` never returns: it exits with the verb's status."""
+    """The group of `verbs`, which are imported when they are asked for: by name, `MODULE.COMMAND`
+    in this package. `main` never returns: it exits with the verb's status."""
+
+    def __init__(self, *, verbs: Mapping[str, str], **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.verbs = verbs
 
     def main(  # type: ignore[override]  # click's overloads, which differ in the return type only
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
@@ -32,7 +38,11 @@ class Program(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of a day's work."""
-        return list(self.commands)
+        return list(self.verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = self.verbs.get(cmd_name)
+        return None if place is None else _imported(place)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_help(self.help or "", formatter)
@@ -56,6 +66,13 @@ class Program(click.Group):
             return int(answer or DONE)  # help was shown
         print_answer(answer, _form(call))
         return answer.status
+
+
+def _imported(place: str) -> click.Command:
+    module, _, name = place.partition(".")
+    command = getattr(import_module(f"proxy.cli.{module}"), name)
+    assert isinstance(command, click.Command), place
+    return command
 
 
 def _form(call: Call) -> Form:

@@ -8,14 +8,16 @@ import random
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from proxy import events
 from proxy.errors import ProxyError
 from proxy.fleet.snapshot import Pinned, Snapshot
 from proxy.store.base import Store
 from proxy.versions.record import Event, Pin, PinKey
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 # Looked through for a pin: nearly always it is among the model's last events.
 FEW_EVENTS = 4

@@ -9,12 +9,14 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from proxy import events
 from proxy.store.base import Store
 from proxy.versions.evidence import Drill
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 LOOK_EVERY_S = 60.0
 RETRY_S = 10.0

@@ -14,8 +14,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from proxy import events
 from proxy.errors import ProxyError
@@ -35,6 +34,9 @@ from proxy.routing.address import Address
 from proxy.store.base import Store
 from proxy.versions.question import Live
 from proxy.versions.record import Member, PinKey, Pins
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 # The data listener opens after the first attempt at a snapshot, at most this much later.
 FIRST_ATTEMPT_S = 1.0

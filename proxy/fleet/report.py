@@ -10,13 +10,15 @@ import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import replace
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from proxy import events
 from proxy.errors import ProxyError
 from proxy.store.base import LEASE_S, Store
 from proxy.versions.record import DRAINING, Member
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 REPORT_EVERY_S = 1.0
 _JITTER = 0.2  # as a share: a fleet that switched together does not renew together

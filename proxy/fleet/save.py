@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from proxy import events
 from proxy.fleet.last_known_good import LastKnownGood
 from proxy.fleet.snapshot import Snapshot, Spoken, unknown
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 # The store is not kept waiting for a disk that hangs.
 LOAD_S = 5.0

@@ -6,12 +6,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from proxy import events
 from proxy.fleet.snapshot import Snapshot
 from proxy.versions.record import Pin, PinKey, Pins
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 FOLLOWING = "following"
 WAITING = "waiting"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from proxy import events
 from proxy.fleet.snapshot import Target
 from proxy.observe.stats import Stats
 from proxy.routing.breaker import Breaker, State
 from proxy.routing.rules import BreakerLimits
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 # Far more than targets are in use at once; the oldest goes first, and begins anew if it comes back.
 MOST_CIRCUITS = 1000

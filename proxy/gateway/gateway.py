@@ -7,10 +7,9 @@ import itertools
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from structlog.typing import FilteringBoundLogger
 
 from proxy import events
 from proxy.dialects.base import Asked
@@ -58,6 +57,9 @@ from proxy.routing.rules import Waits
 from proxy.settings import Settings, Timeouts
 from proxy.versions.names import ByLabel, split_id
 from proxy.versions.record import DRILL, PROD
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 def waits_of(timeouts: Timeouts) -> Waits:

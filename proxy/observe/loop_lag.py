@@ -5,11 +5,13 @@ needs no thread. It sees its own process stopped or starved as well: for apps th
 from __future__ import annotations
 
 import asyncio
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from proxy import events
 from proxy.observe.stats import Stats
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 EVERY_S = 0.25
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from proxy.errors import InvalidArgument
 from proxy.store.base import Store
-from proxy.store.sqlite import SqliteStore
 
 
 def open_store(url: str, *, namespace: str = "proxy", password_file: Path | None = None) -> Store:
@@ -23,7 +22,7 @@ def open_store(url: str, *, namespace: str = "proxy", password_file: Path | None
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         return _sqlite(rest)
-    # Here, not above: a command on a file needs none of it.
+    # Here, not above, as below: neither store needs anything of the other.
     from proxy.store import redis_url
     from proxy.store.redis import RedisStore
 
@@ -38,4 +37,6 @@ def _sqlite(rest: str) -> Store:
             "the store's URL names no file",
             hint="it is sqlite:///relative.db or sqlite:////absolute.db",
         )
+    from proxy.store.sqlite import SqliteStore
+
     return SqliteStore(Path(path))

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from io import FileIO
+from typing import TYPE_CHECKING
 
 import uvloop
 from aiohttp import web
-from structlog.typing import FilteringBoundLogger
 
 from proxy import events
 from proxy.admin.app import build_app
@@ -34,6 +34,9 @@ from proxy.workers.child import Child
 from proxy.workers.messages import Retire, Stop
 from proxy.workers.team import Team, Work, close_sets, open_sets
 from proxy.workers.view import WholeView
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 # After all the time that was given to requests; who is still there then hangs.
 KILL_AFTER_S = 5.0

@@ -7,9 +7,9 @@ import random
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
-from structlog.typing import FilteringBoundLogger
 
 from proxy import events
 from proxy.fleet.naming import new_instance
@@ -18,6 +18,9 @@ from proxy.reload import Rejected
 from proxy.settings import Settings
 from proxy.workers.child import Child
 from proxy.workers.messages import Begin, Save, handed
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 # A start takes half a second; on a machine that has no time at all, a few.
 READY_S = 30.0

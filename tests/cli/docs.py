@@ -30,7 +30,7 @@ def renewed(text: str, parts: dict[str, str]) -> str:
 
 def cli_parts() -> dict[str, str]:
     """Return the help of the program and of every verb, by `help: VERB`."""
-    verbs = {f"help: {verb.name}": _help(str(verb.name)) for verb in VERBS}
+    verbs = {f"help: {name}": _help(name) for name in VERBS}
     return {"help": _help(), **verbs}
 
 

@@ -478,7 +478,7 @@ def test_an_empty_store_is_no_error(ctl):
     assert ctl.ok("at", "1h")["pins"] == []
 
 
-@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_examples(ctl, verb):
     ran = ctl(verb, "--help")
 

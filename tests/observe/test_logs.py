@@ -3,7 +3,9 @@
 import asyncio
 import io
 import json
+import sys
 from pathlib import Path
+from subprocess import run
 
 import pytest
 from pydantic import SecretStr
@@ -94,3 +96,15 @@ async def test_events_and_request_lines_keep_their_order():
 
     events = [json.loads(line)["event"] for line in file.getvalue().splitlines()]
     assert events == ["first", "second", "third"]
+
+
+def test_a_log_is_opened_without_what_only_developers_see():
+    code = (
+        "import io, sys; from proxy.observe.log_sink import LogSink; "
+        "from proxy.observe.logs import open_log; open_log(LogSink(io.BytesIO(), most_lines=1)); "
+        "print('rich' in sys.modules); import rich.table; print(rich.table.__name__)"
+    )
+
+    ran = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == ["False", "rich.table"]
