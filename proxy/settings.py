@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -53,8 +53,15 @@ def _granted(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    split_address(text)
+    host, _ = split_address(text)
+    if not _is_host(host):
+        raise ValueError("must begin with an address or the name of a host")
     return text
+
+
+# RFC 1123, section 2.1, with the underscore that private names have; RFC 3986, section 3.3.
+_HOST_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+_URL_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*", re.ASCII)
 
 
 def _base_url(text: str) -> str:
@@ -62,13 +69,32 @@ def _base_url(text: str) -> str:
     url = urlsplit(text)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError("must be http://HOST or https://HOST, with an optional port and path")
-    if url.username or url.password or url.query or url.fragment:
+    if "@" in url.netloc or "?" in text or "#" in text:
         raise ValueError("must not carry a user, a password, a query or a fragment")
     if url.scheme == "http" and url.hostname not in LOOPBACK:
         raise ValueError("plain http is for loopback only: credentials would be readable")
     if re.search(r"[^\x21-\x7e]", text):
         raise ValueError("must be plain ASCII")
+    if not _is_host(url.hostname) or not _has_usable_port(url):
+        raise ValueError("must have a host name or address, and a port from 1 to 65535 or none")
+    if _URL_PATH.fullmatch(url.path) is None:
+        raise ValueError("has a path with characters that a URL must escape")
     return text.rstrip("/")
+
+
+def _is_host(name: str) -> bool:
+    """Say whether a resolver takes the name; others end in `UnicodeError`."""
+    if ":" in name:  # an address of IPv6: it stood in brackets, which `urlsplit` checks
+        return True
+    labels = name.removesuffix(".").split(".")
+    return len(name) <= 253 and all(map(_HOST_LABEL.fullmatch, labels))
+
+
+def _has_usable_port(url: SplitResult) -> bool:
+    try:
+        return url.port is None or url.port > 0
+    except ValueError:
+        return False
 
 
 CALL, MODEL = "{call}", "{model}"

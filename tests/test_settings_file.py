@@ -99,6 +99,49 @@ def test_models_are_looked_for_beside_the_file():
     assert _load("[models]\ndir = '/srv/models'").models.dir == Path("/srv/models")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://h:99999", "https://h:0", "https://h:https", "https://[::1", "https://[x]"),
+        *(f"https://{'a' * 64}.com", f"https://{'a.' * 127}com", "https://a..b", "https://-a"),
+        *(
+            "https://h/v1?",
+            "https://h/#",
+            "https://@h",
+            'https://h/"',
+            "https://h\\x",
+            "https://*.h",
+        ),
+        *("ftp://h", "https://", "h"),
+    ],
+)
+def test_a_base_url_that_could_not_be_called_is_refused(url):
+    text = TEXT.replace("https://api.openai.com", url.replace("\\", "\\\\").replace('"', '\\"'))
+
+    (problem,) = _problems(text)
+    assert problem.startswith("etc/proxy.toml:8: vendors.openai.base_url: ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://api.openai.com", "http://127.0.0.1:9000", "http://[::1]:9000/x", "https://h."),
+        *("https://my_host.internal:8443/openai/v1", "https://h/a-b_c.d~e/$x,y;z=1@2", "HTTPS://H"),
+    ],
+)
+def test_a_base_url_that_could_be_called_is_taken(url):
+    settings = _load(TEXT.replace("https://api.openai.com", url))
+
+    assert settings.vendors["openai"].base_url == url
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "a..b", "a b", "a/b"])
+def test_an_address_that_no_resolver_takes_is_refused(host):
+    assert _problems("", env={"PROXY_ADMIN_LISTEN": f"{host}:1"}) == [
+        "PROXY_ADMIN_LISTEN: listen.admin: must begin with an address or the name of a host"
+    ]
+
+
 def test_all_problems_are_told_with_file_line_and_field():
     text = TEXT.replace("idle_s = 7", "idel_s = 7\nbody_s = '8'").replace("https:", "http:")
 

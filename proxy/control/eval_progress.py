@@ -116,7 +116,7 @@ def open_notes(directory: Path, about: About, *, fresh: bool, now_s: float) -> N
     """
     path = directory / about.name
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError:
         return NoNotes()

@@ -37,10 +37,6 @@ class Template:
     pieces: tuple[bytes | str, ...]
 
     @property
-    def is_static(self) -> bool:
-        return len(self.pieces) == 1
-
-    @property
     def is_empty(self) -> bool:
         return self.pieces == (b"",)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,11 +19,6 @@ from proxy.store.rules import check_operation, check_text
 from proxy.versions.evidence import Drill, Gate, Result, Verdict
 from proxy.versions.names import is_digest, is_label, is_model_name, split_id
 from proxy.versions.record import Kind
-
-
-class _Timed(Protocol):
-    at: str
-
 
 _T = TypeVar("_T", Result, Verdict, Drill)
 

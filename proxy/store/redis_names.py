@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_address
+from socket import EAI_NONAME, gaierror
 from typing import Any
 
 
@@ -25,7 +26,10 @@ class Names:
             loop = asyncio.get_running_loop()
             lookup = self._lookups[host] = asyncio.ensure_future(loop.getaddrinfo(host, None))
             lookup.add_done_callback(_seen)
-        await asyncio.shield(lookup)
+        try:
+            await asyncio.shield(lookup)
+        except UnicodeError:  # a label that is empty, or longer than 63 letters
+            raise gaierror(EAI_NONAME, "Name or service not known") from None
 
 
 def _is_address(host: str) -> bool:

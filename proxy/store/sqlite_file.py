@@ -194,7 +194,7 @@ def _create(path: Path) -> None:
     """Make the file with its final mode before SQLite sees it: it holds prompts, and the files
     that SQLite puts beside it take its mode over."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreUnavailable(

@@ -8,8 +8,6 @@ from proxy.cli.main import VERBS
 from proxy.versions.record import Member
 from tests.control.shop import corrupt
 
-CODE = "proxyctl: {message} [{code}]"
-
 
 def test_register_answers_with_the_version(ctl):
     first = ctl.ok("register", "recommender")

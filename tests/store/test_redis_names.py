@@ -85,6 +85,17 @@ def test_a_name_that_leads_nowhere_is_told_apart_from_a_server_that_is_away(sche
     run(story)
 
 
+@pytest.mark.parametrize("host", ["a" * 64, "a..b"])
+def test_a_name_that_no_resolver_takes_leads_nowhere_too(host):
+    async def story(loop):
+        store = RedisStore(source(f"redis://{host}"))
+        with pytest.raises(StoreUnavailable, match="leads nowhere"):
+            await store.models()
+        await store.close()
+
+    run(story)
+
+
 @pytest.mark.parametrize("scheme", ["redis", "redis+sentinel", "redis+cluster"])
 def test_a_lookup_that_hangs_is_not_joined_by_others(scheme):
     async def story(loop):

@@ -38,6 +38,7 @@ async def test_the_file_is_nobody_elses_business(store, path):
     modes = {file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
 
     assert modes == {0o600}
+    assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 async def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch, opened):
