@@ -19,7 +19,8 @@ from pydantic_core import ErrorDetails
 
 from proxy.errors import Problem
 from proxy.locate import Path
-from proxy.versions.content import Complaint, has_surrogates, unfit
+from proxy.versions.content import Complaint
+from proxy.versions.values import has_surrogates, unfit
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -7,9 +7,10 @@ import sys
 
 from proxy.store.base import Change, NewVersion, Order, Store
 from proxy.store.url import open_store
-from proxy.versions.content import Content, VendorModel
+from proxy.versions.content import Content
 from proxy.versions.identity import canonical, digest
 from proxy.versions.record import Meta, VersionInfo
+from proxy.versions.routing import VendorModel
 
 MODELS = 1000
 VERSIONS = 10

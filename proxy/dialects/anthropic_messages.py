@@ -172,6 +172,7 @@ class AnthropicMessages(_Endpoint):
     path = "/v1/messages"
     auth: Auth = "x-api-key"
     mark = common.API
+    users = ("metadata.user_id",)
     prefixes: tuple[bytes, ...] = ()
     query_keys: Mapping[bytes, bytes] = MappingProxyType({})
     # Not all that begins like this: which workspace pays is whose key it is.

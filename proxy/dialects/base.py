@@ -168,6 +168,11 @@ class Dialect(Endpoint, Protocol):
         there is none. It tells in whose shape to answer where the path does not."""
 
     @property
+    def users(self) -> tuple[str, ...]:
+        """Where a body says for which user an app asks, `metadata.user_id` for one inside of an
+        object; the first that is there counts."""
+
+    @property
     def prefixes(self) -> tuple[bytes, ...]:
         """How paths begin that are of this dialect's API only, versions of it as a rule; under each
         is its list of models too."""

@@ -176,6 +176,7 @@ class GeminiGenerate(_Endpoint):
     method = "generateContent"
     auth: Auth = "x-goog-api-key"
     mark = b"x-goog-api-client"
+    users: tuple[str, ...] = ()
     prefixes = (b"/v1beta", b"/v1alpha")
     query_keys: Mapping[bytes, bytes] = MappingProxyType(
         {b"key": b"x-goog-api-key", b"access_token": b"authorization"}

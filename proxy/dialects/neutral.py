@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from proxy.dialects.base import JsonValue
-from proxy.dialects.raw import Raw, is_null, read_as
-from proxy.errors import InvalidRequest
+from proxy.dialects.raw import Raw, is_null, read_as, read_nested
+from proxy.errors import InvalidRequest, RequestError
 from proxy.versions.content import Generation, ResponseFormat
 from proxy.versions.variables import Given, Value
 
 _ADDRESS = msgspec.json.Decoder(str)
+_VALUE: msgspec.json.Decoder[str | int] = msgspec.json.Decoder(str | int)
 _FLAG = msgspec.json.Decoder(bool | None)
 _VALUES: msgspec.json.Decoder[dict[str, Given]] = msgspec.json.Decoder(dict[str, Value])
 
@@ -34,6 +35,19 @@ def read_address(fields: Mapping[str, Raw]) -> str:
 def read_stream(fields: Mapping[str, Raw]) -> bool:
     raw = fields.get("stream")
     return raw is not None and read_as(_FLAG, raw, "stream must be true or false") is True
+
+
+def read_value(fields: Mapping[str, Raw], path: str) -> bytes:
+    """Return the text or the integer at `path`, `user` or `metadata.user_id`; empty for anything
+    else that may be there."""
+    name, _, inner = path.partition(".")
+    raw = fields.get(name)
+    try:
+        if raw is not None and inner:
+            raw = read_nested(raw, name).get(inner)
+        return b"" if raw is None else str(read_as(_VALUE, raw, name)).encode()
+    except RequestError:
+        return b""
 
 
 def read_variables(fields: Mapping[str, Raw]) -> dict[str, Given]:

@@ -102,6 +102,7 @@ class OpenAI(FixedPath):
 
     auth: Auth = "bearer"
     mark = b""
+    users = ("safety_identifier", "user")
     prefixes: tuple[bytes, ...] = ()
     query_keys: Mapping[bytes, bytes] = MappingProxyType({})
     forwarded_prefixes = (b"openai-beta", b"x-stainless-")

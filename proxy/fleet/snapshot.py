@@ -26,10 +26,11 @@ from proxy.fleet.carried import Carried
 from proxy.routing.address import Address
 from proxy.routing.retry import targets
 from proxy.routing.rules import Rules
-from proxy.versions.content import MAX_CONTENT_BYTES, Content, VendorModel
+from proxy.versions.content import MAX_CONTENT_BYTES, Content
 from proxy.versions.identity import load
 from proxy.versions.names import ByLabel, ByNumber, split_id
 from proxy.versions.record import PROD, Pin, PinKey, Version, VersionInfo
+from proxy.versions.routing import VendorModel
 
 # A version of this size takes a millisecond or two to parse and compile; larger ones must not stop
 # the loop.

@@ -134,7 +134,7 @@ class ManagedExchange(Ending):
         line.version, line.digest = served.id, served.version.info.digest
         line.epoch = pin.epoch if pin is not None else None
         self._stamp = served.stamp
-        self._start(plan(served, self._dialect, asked))
+        self._start(plan(served, self._dialect, asked, self._request.head.fields))
 
     def _start(self, made: Plan) -> None:
         line = self._line
@@ -142,8 +142,6 @@ class ManagedExchange(Ending):
         self._plan, self._stamp = made, made.stamp
         now, router, first = self._gateway.loop.time(), self._gateway.router, 0
         self._total = now + made.rules.timeout_s
-        if made.rules.waits is not None:
-            self._waits = self._waits.within(made.rules.waits)
         if made.rules.steered and not router.is_plain(made, self._dialect.name):
             self._attempts = router.attempts(made, self._dialect.name, now)
             first = self._attempts.target
@@ -168,6 +166,8 @@ class ManagedExchange(Ending):
         line.vendor, line.vendor_model = wanted.vendor, wanted.model
         route = self._gateway.vendors.route(wanted.vendor, self._dialect.name)
         self._own_credential = route.credential is not None
+        if made.rules.waits:
+            self._waits = self._gateway.waits.within(made.rules.waits[target])
         now = self._gateway.loop.time()
         head, body, size = outgoing(made, target, route, self._endpoint, request.head, now)
         if line.proxy_ms is None:

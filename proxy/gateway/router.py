@@ -10,6 +10,7 @@ from proxy.gateway.circuits import Circuit, Circuits
 from proxy.gateway.plan import Plan
 from proxy.gateway.vendors import Vendors
 from proxy.routing.choose import order
+from proxy.routing.sticky import scores
 
 
 class Router:
@@ -40,11 +41,18 @@ class Router:
         refusing = shut(circuits, now) if circuits else frozenset()
         if rules.breaker is not None and rules.breaker.refuse and refusing.issuperset(able or (0,)):
             raise CircuitOpen()
-        draw = self._dice() if rules.weights else 0.0
-        return Attempts(rules, order(rules, tuple(able) or (0,), draw, refusing), circuits)
+        suited = _scores(made) if made.key else ()
+        draw = self._dice() if rules.weights and not suited else 0.0
+        return Attempts(rules, order(rules, tuple(able) or (0,), draw, refusing, suited), circuits)
 
     def _circuits_of(self, made: Plan) -> Sequence[Circuit]:
         limits = made.rules.breaker
         if limits is None:
             return ()
         return tuple(self.circuits.of(target, limits) for target in made.targets)
+
+
+def _scores(made: Plan) -> Sequence[float]:
+    weights = made.rules.weights
+    names = [f"{target.vendor}/{target.model}" for target in made.targets[: len(weights)]]
+    return scores(made.key, names, weights)

@@ -8,18 +8,25 @@ from proxy.routing.rules import Rules
 
 
 def order(
-    rules: Rules, able: tuple[int, ...], draw: float, shut: Collection[int] = ()
+    rules: Rules,
+    able: tuple[int, ...],
+    draw: float,
+    shut: Collection[int] = (),
+    scores: Sequence[float] = (),
 ) -> tuple[int, ...]:
     """Return `able`, the numbers of targets that can be asked, in the order to ask them.
 
-    Of those that share the requests the first is drawn by weight, with `draw` from [0, 1); the
-    others follow as they stand in the version, fallbacks last. None of `shut`, whose circuits are
+    Of those that share the requests the first is the one with the highest of `scores`, if there are
+    any; else it is drawn by weight, with `draw` from [0, 1). The others follow as they stand in the
+    version, fallbacks last. None of `shut`, whose circuits are
     open, comes first, unless that leaves nobody: then all are treated alike.
     """
     free = [target for target in able if target not in shut] or able
     sharing = [target for target in free if target < len(rules.weights)]
     first = free[0]
-    if len(sharing) > 1:
+    if sharing and scores:
+        first = max(sharing, key=scores.__getitem__)
+    elif len(sharing) > 1:
         first = sharing[pick([rules.weights[target] for target in sharing], draw)]
     return (first, *(target for target in able if target != first))
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from proxy.routing.rules import Rules
-from proxy.versions.content import Routing, VendorModel
+from proxy.versions.routing import Routing, VendorModel
 
 # Before a target is asked a second time; twice as long before each time after that. A target that
 # was not asked yet is asked at once.

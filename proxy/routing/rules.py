@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from proxy.versions.content import Routing
+from proxy.versions.routing import Routing, Target
 
 
 class Waits(msgspec.Struct, frozen=True, gc=False):
@@ -47,16 +47,18 @@ class BreakerLimits(msgspec.Struct, frozen=True, gc=False):
 class Rules(msgspec.Struct, frozen=True, gc=False):
     """What `[routing]` of a version says.
 
-    `waits` is None where it leaves all of them to the operator, which most do. `weights` are those
-    of the targets that share the requests, the first of all; empty where one gets them all.
+    `waits` are those of each target; empty where all are left to the operator, which most versions
+    do. `weights` are those of the targets that share the requests, the first of all; empty where
+    one gets them all. `sticky` names what keeps a request with one of them.
     `steered` is False where there is nothing to choose: one target, whatever it does.
     """
 
     timeout_s: float
     attempts: int = 1
     retry_on: frozenset[str] = frozenset()
-    waits: Waits | None = None
+    waits: tuple[Waits, ...] = ()
     weights: tuple[int, ...] = ()
+    sticky: tuple[str, ...] = ()
     breaker: BreakerLimits | None = None
     steered: bool = False
 
@@ -69,16 +71,29 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
             frozenset(routing.retry_on),
             _waits(routing),
             shared if routing.targets else (),
+            routing.sticky,
             _breaker(routing),
             bool(routing.targets or routing.fallback or routing.breaker is not None),
         )
 
 
-def _waits(routing: Routing) -> Waits | None:
-    own = (routing.connect_timeout_s, routing.first_byte_timeout_s, routing.idle_timeout_s)
-    if own == (None, None, None):
-        return None
-    return Waits(*(math.inf if seconds is None else seconds for seconds in own))
+def _waits(routing: Routing) -> tuple[Waits, ...]:
+    general = _said(routing)
+    others = (*routing.targets, *routing.fallback)
+    every = (general, *(tuple(map(_own_or, _said(one), general)) for one in others))
+    if all(seconds is None for said in every for seconds in said):
+        return ()
+    return tuple(
+        Waits(*(math.inf if seconds is None else seconds for seconds in said)) for said in every
+    )
+
+
+def _said(part: Routing | Target) -> tuple[float | None, ...]:
+    return part.connect_timeout_s, part.first_byte_timeout_s, part.idle_timeout_s
+
+
+def _own_or(own: float | None, general: float | None) -> float | None:
+    return general if own is None else own
 
 
 def _breaker(routing: Routing) -> BreakerLimits | None:

@@ -19,9 +19,10 @@ from proxy.fleet.snapshot import (
     target_of,
 )
 from proxy.routing.address import parse_address
-from proxy.versions.content import MAX_CONTENT_BYTES, VendorModel
+from proxy.versions.content import MAX_CONTENT_BYTES
 from proxy.versions.identity import digest
 from proxy.versions.record import Meta, Pin, Version, VersionInfo
+from proxy.versions.routing import VendorModel
 from tests.fleet.following import from_the_future, in_no_dialect, text_of
 
 

@@ -9,7 +9,7 @@ from proxy.fleet.snapshot import target_of
 from proxy.gateway.circuits import MOST_CIRCUITS, Circuits
 from proxy.observe.stats import Stats
 from proxy.routing.rules import BreakerLimits
-from proxy.versions.content import VendorModel
+from proxy.versions.routing import VendorModel
 from tests.e2e.models import recommender
 from tests.http.scene import ANSWER, refused, scene_of, until
 from tests.raw_client import request

@@ -199,6 +199,23 @@ async def test_version_may_bear_less_silence_than_the_proxy(tmp_path):
         assert refused(await scene.ask()) == (504, "upstream_timeout")
 
 
+async def test_a_target_may_be_given_more_time_than_the_others(tmp_path):
+    more = f"first_byte_timeout_s = {SHORT}"
+    models = named("first_byte_timeout", more=more)
+    text = models["recommender"]["version.toml"]
+    spare = 'vendor = "spare"\n'
+    models["recommender"]["version.toml"] = text.replace(
+        spare, f"{spare}first_byte_timeout_s = 60\n"
+    )
+
+    late = (Stall(3 * SHORT), Say(whole(ANSWER)))
+    async with two_vendors(tmp_path, [Stall()], *late, models=models) as scene:
+        answer = await scene.ask()
+
+        assert (answer.status, answer.body) == (200, ANSWER)
+        assert answer.header("x-proxy-upstream") == "spare/gpt-4o-mini;attempt=2"
+
+
 async def test_version_cannot_bear_more_silence_than_the_proxy(tmp_path):
     models = {"recommender": recommender(more="[routing]\nfirst_byte_timeout_s = 600\n")}
     operators = {"timeouts": {"first_byte_s": SHORT}}

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.e2e.models import recommender
-from tests.http.scene import ANSWER, refused, scene_of
+from tests.http.scene import ANSWER, BODY, refused, scene_of
+from tests.raw_client import request
 from tests.vendor_script import Cut, Say, ScriptedVendor, whole
 
 FIRST = "openai/gpt-4o-2024-08-06"
@@ -48,6 +49,41 @@ async def test_requests_are_shared_between_the_targets(tmp_path):
         lines = await scene.lines(len(scene.vendor.requests) + len(scene.other.requests))
         assert {line["vendor_model"] for line in lines} == {"gpt-4o-2024-08-06", "gpt-4o-mini"}
         assert b'"model":"gpt-4o-mini"' in scene.other.requests[0].body
+
+
+STICKY = 'sticky = ["header:x-session-id", "user"]'
+
+
+@pytest.mark.parametrize("by", ["header", "user"])
+async def test_what_the_rules_name_keeps_its_target(tmp_path, by):
+    """That 40 sessions all fall on one side happens once in 2^39 versions of this test."""
+
+    def asking(session):
+        if by == "user":
+            return request({**BODY, "user": session})
+        return request(BODY, headers=[("x-session-id", session)])
+
+    async with shared(tmp_path, model(SHARE.format(1), STICKY)) as scene:
+        seen = []
+        for number in range(40):
+            asked = asking(f"session-{number}")
+            first, second = [await scene.ask(asked), await scene.ask(asked)]
+            assert first.header("x-proxy-upstream") == second.header("x-proxy-upstream")
+            seen.append(first.header("x-proxy-upstream"))
+
+    assert set(seen) == {f"{FIRST};attempt=1", f"{OTHER};attempt=1"}
+    assert not any(b"x-session-id" in sent.head for sent in scene.vendor.requests)
+
+
+async def test_whose_target_cannot_be_asked_has_another_until_it_can(tmp_path):
+    rules = f"{STICKY}\nattempts = 2"
+    async with shared(tmp_path, model(SHARE.format(1), rules), first=RESPONSES) as scene:
+        answers = [
+            await scene.ask(request(BODY, headers=[("x-session-id", f"{number}")]))
+            for number in range(5)
+        ]
+
+    assert {answer.header("x-proxy-upstream") for answer in answers} == {f"{OTHER};attempt=1"}
 
 
 async def test_the_others_that_share_are_asked_when_one_fails(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from proxy.routing.choose import order, pick
 from proxy.routing.retry import targets
 from proxy.routing.rules import Rules
-from proxy.versions.content import Routing, SharedTarget, VendorModel
+from proxy.versions.routing import Routing, SharedTarget, Target
 
 weightings = st.lists(st.integers(1, 40), min_size=1, max_size=6)
 draws = st.floats(0, 1, exclude_max=True)
@@ -67,7 +67,7 @@ def test_the_share_of_one_who_cannot_be_asked_goes_to_the_others_by_weight(choic
 
 
 def test_targets_are_numbered_first_those_that_share_and_then_the_fallbacks():
-    one, two, three = (VendorModel(vendor=f"vendor-{n}", id="gpt-4o") for n in range(3))
+    one, two, three = (Target(vendor=f"vendor-{n}", id="gpt-4o") for n in range(3))
     shared = SharedTarget(vendor=two.vendor, id=two.id, weight=9)
     routing = Routing(weight=3, targets=(shared,), fallback=(three,))
 
@@ -91,3 +91,14 @@ def test_where_all_circuits_are_open_none_counts(choice, draw):
     rules, able = choice
 
     assert order(rules, able, draw, set(able)) == order(rules, able, draw)
+
+
+@given(choices(), draws, st.lists(st.floats(0.1, 9.0), min_size=9, max_size=9, unique=True))
+def test_who_suits_best_of_those_that_share_comes_first_whatever_the_draw(choice, draw, scores):
+    rules, able = choice
+
+    first, *rest = order(rules, able, draw, scores=scores)
+
+    sharing = [target for target in able if target < len(rules.weights)]
+    assert first == (max(sharing, key=scores.__getitem__) if sharing else able[0])
+    assert rest == sorted(rest)

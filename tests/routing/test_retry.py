@@ -22,10 +22,10 @@ from proxy.routing.retry import (
     targets,
 )
 from proxy.routing.rules import BreakerLimits, Rules
-from proxy.versions.content import Routing, VendorModel
+from proxy.versions.routing import Routing, Target, VendorModel
 
 PRIMARY = VendorModel(vendor="openai", id="gpt-4o")
-OTHERS = tuple(VendorModel(vendor=f"vendor-{n}", id="gpt-4o") for n in range(1, 4))
+OTHERS = tuple(Target(vendor=f"vendor-{n}", id="gpt-4o") for n in range(1, 4))
 
 NOT_SENT = Failure(Kind.NO_CONNECTION)
 NO_ATTEMPT = GiveUp("no attempt is left")

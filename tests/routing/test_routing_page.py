@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from proxy.dialects.registry import DIALECTS
 from proxy.routing.retry import MAX_BACKOFF_S, MAX_WAIT_S, SAME_TARGET_DELAY_S
-from proxy.versions.content import BreakerRules, Content, Routing, complaints
+from proxy.versions.content import Content, complaints
+from proxy.versions.routing import BreakerRules, Routing
 from proxy.versions.sources import read
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "routing.md").read_text()
@@ -33,6 +35,15 @@ def defaults_of(part):
 @pytest.mark.parametrize(("table", "part"), [("fields", Routing), ("breaker", BreakerRules)])
 def test_every_field_is_on_the_page_with_its_default(table, part):
     assert {row[0]: row[1] for row in rows(table)} == defaults_of(part)
+
+
+def test_the_user_is_where_the_page_says():
+    said = {
+        name: tuple(re.findall("`([^`]+)`", users))
+        for name, users in ((row[0].strip("`"), row[1]) for row in rows("users"))
+    }
+
+    assert said == {name: dialect.users for name, dialect in DIALECTS.items()}
 
 
 def test_the_examples_are_versions():

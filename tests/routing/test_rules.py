@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.routing.rules import Rules, Waits
-from proxy.versions.content import Routing
+from proxy.versions.routing import Routing
 
 OPERATORS = Waits(5.0, 300.0, 120.0, 60.0)
 
@@ -15,7 +15,8 @@ limits = st.floats(0.001, 86400)
 
 
 def test_a_version_that_says_nothing_leaves_all_waits_to_the_operator():
-    assert Rules.of(Routing()).waits is None
+    assert Rules.of(Routing()).waits == ()
+    assert Rules.of(Routing(fallback=({"vendor": "spare", "id": "m"},))).waits == ()
 
 
 @pytest.mark.parametrize(
@@ -28,10 +29,28 @@ def test_a_version_that_says_nothing_leaves_all_waits_to_the_operator():
     ],
 )
 def test_the_shorter_limit_holds(fields, expected):
-    own = Rules.of(Routing(**fields)).waits
+    (own,) = Rules.of(Routing(**fields)).waits
 
-    assert own is not None
     assert OPERATORS.within(own) == expected
+
+
+def test_a_target_has_the_waits_of_the_version_but_for_its_own():
+    spare = {"vendor": "spare", "id": "gpt-4o"}
+    routing = Routing(
+        first_byte_timeout_s=20,
+        idle_timeout_s=10,
+        targets=({**spare, "first_byte_timeout_s": 5},),
+        fallback=(spare, {**spare, "first_byte_timeout_s": 90, "connect_timeout_s": 1}),
+    )
+
+    waits = [OPERATORS.within(own) for own in Rules.of(routing).waits]
+
+    assert waits == [
+        Waits(5, 20, 10, 60),
+        Waits(5, 5, 10, 60),
+        Waits(5, 20, 10, 60),
+        Waits(1, 90, 10, 60),
+    ]
 
 
 @given(st.builds(Waits, limits, limits, limits, limits), st.lists(st.none() | limits, min_size=3))
@@ -39,7 +58,7 @@ def test_no_version_exceeds_an_operator_s_limit(operators, own):
     names = ("connect_timeout_s", "first_byte_timeout_s", "idle_timeout_s")
     fields = dict(zip(names, own, strict=False))
 
-    held = operators.within(Rules.of(Routing(**fields)).waits or Waits())
+    held = operators.within(next(iter(Rules.of(Routing(**fields)).waits), Waits()))
 
     assert held.write_s == operators.write_s
     for name, most, got in zip(

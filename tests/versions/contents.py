@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from proxy.versions.content import MAX_SAFE_INTEGER, Content, unfit
+from proxy.versions.content import Content
 from proxy.versions.template import placeholders
+from proxy.versions.values import MAX_SAFE_INTEGER, unfit
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 keys = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
@@ -122,6 +123,11 @@ policies = st.fixed_dictionaries(
     },
 )
 
+spares = vendor_models | st.builds(
+    lambda model, seconds: {**model, "first_byte_timeout_s": seconds},
+    vendor_models,
+    st.integers(1, 1000),
+)
 routings = st.fixed_dictionaries(
     {},
     optional={
@@ -139,11 +145,12 @@ routings = st.fixed_dictionaries(
         | st.fixed_dictionaries(
             {"failure_rate": st.floats(0.01, 1), "min_requests": st.integers(1, 99)}
         ),
-        "fallback": st.lists(vendor_models, max_size=2),
+        "fallback": st.lists(spares, max_size=2),
     },
 ) | st.fixed_dictionaries(
     {
         "weight": st.integers(1, 1000),
+        "sticky": st.lists(st.sampled_from(["user", "header:x-a", "field:metadata.b"]), max_size=8),
         "targets": st.lists(
             st.builds(
                 lambda target, weight: {**target, "weight": weight},

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from proxy.versions.content import Content, Routing, complaints
+from proxy.versions.content import Content, complaints
 from proxy.versions.identity import canonical
+from proxy.versions.routing import Routing
 
 MODEL = {"vendor": "openai", "id": "gpt-4o"}
 REFUSALS = ("status:400", "status:401", "status:404", "status:413", "status:429", "status:529")
@@ -78,6 +79,31 @@ def test_what_may_be_billed_twice_is_repeated_only_where_that_is_said(name):
 def test_what_names_no_failure_is_refused(name):
     with pytest.raises(ValidationError, match="first_byte_timeout or reset"):
         Routing(retry_on=(name,))
+
+
+@pytest.mark.parametrize("key", ["user", "header:x-session-id", "field:user", "field:a.b_C-1"])
+def test_a_request_may_be_kept_by_what_it_holds(key):
+    other = {"vendor": "azure", "id": "gpt-4o"}
+
+    assert content(sticky=[key], targets=[other]).routing.sticky == (key,)
+    with pytest.raises(ValidationError, match=r"sticky: there are no \[\[routing.targets\]\]"):
+        content(sticky=[key])
+
+
+@pytest.mark.parametrize(
+    "key", ["", "User", "header:", "header:X-A", "field:a.b.c", "field:", "cookie:a", "user\n"]
+)
+def test_what_names_no_value_of_a_request_is_refused(key):
+    with pytest.raises(ValidationError, match="must be user, header:NAME"):
+        content(sticky=[key], targets=[{"vendor": "azure", "id": "gpt-4o"}])
+
+
+def test_a_wait_of_a_target_is_part_of_the_identity():
+    spare = {"vendor": "azure", "id": "gpt-4o"}
+
+    stored = canonical(content(fallback=[{**spare, "first_byte_timeout_s": 5}]))
+
+    assert b'"fallback":[{"first_byte_timeout_s":5,"id":"gpt-4o","vendor":"azure"}]' in stored
 
 
 def test_the_least_of_requests_goes_with_a_rate():
