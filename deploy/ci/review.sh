@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # On a pull request: are the files valid, what would change against prod, how good is it? Writes
 # Markdown to the file that is named, and fails if a version would not pass its gate.
-# Changes nothing in the store, but for results of evals, which belong to the content.
+# Changes nothing in the store, but for results of evals, which belong to the content: the gate in
+# force stays, whatever the pull request asks for.
 set -euo pipefail
 summary=${1:?the file to write the summary to}
 failed=0
@@ -24,7 +25,7 @@ for folder in config/models/*/; do
         echo "prod holds nothing to compare with" >>"$summary"
     if [[ -f $folder/evals.toml ]]; then
         echo >>"$summary"
-        proxyctl eval "$name" files --check --if-missing --markdown >>"$summary" || failed=1
+        proxyctl eval "$name" files --check --if-missing --no-gate --markdown >>"$summary" || failed=1
     fi
 done
 exit "$failed"

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from proxy.cli.command import Call, Verb
-from proxy.cli.eval_page import cases_table, verdict
+from proxy.cli.eval_page import cases_table, gate_lines, verdict
 from proxy.cli.options import acting
 from proxy.cli.page import Answer, Block, dim, good, line, strong
 from proxy.control.act import Act
-from proxy.control.attach import CURRENT, AttachReport, attach
+from proxy.control.attach import CURRENT, GATE, AttachReport, attach
 from proxy.control.catalog import FILES
 
 HELP = """\
@@ -25,8 +25,10 @@ digest of the file are kept.
 Without VERSION, or with `files`, it is about what the folder holds now; with
 --digest about content that has no number yet. What it answers is a suite of
 its own, made of the names of its cases. --suite current says that it answers
-the one in evals.toml, which the gate asks for: that is your word, since nothing
-here has seen what was asked. This evaluates nothing and pins nothing.
+the one in evals.toml of the files here, which the gate then follows as after
+eval; --suite gate, the one that the gate in force asks for, whatever the files
+say. That is your word, since nothing here has seen what was asked; but it must
+have a result for each case, by its name. This evaluates nothing and pins nothing.
 
 examples:
   proxyctl attach recommender v7 --file junit.xml
@@ -45,7 +47,9 @@ examples:
     metavar="FILE",
     help="The result: JSON or XML.",
 )
-@click.option("--suite", metavar="SUITE", help=f"The suite it answers: {CURRENT}, or a digest.")
+@click.option(
+    "--suite", metavar="SUITE", help=f"The suite it answers: {CURRENT}, {GATE}, or a digest."
+)
 @click.option("--digest", metavar="DIGEST", help="Of the content, where it has no number.")
 @acting
 @click.pass_obj
@@ -79,3 +83,4 @@ def _page(report: AttachReport) -> Iterator[Block]:
     yield cases_table(result, report.standing.comparison)
     yield line()
     yield from verdict(result, report.standing, gated=report.gated)
+    yield from gate_lines(report.gate)

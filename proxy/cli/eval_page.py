@@ -18,6 +18,7 @@ from proxy.cli.page import (
     warning,
 )
 from proxy.control.evaluate import EvalReport
+from proxy.control.gate import GateReport
 from proxy.control.standing import Standing
 from proxy.evals.compare import CaseChange, Change, Comparison
 from proxy.evals.judge import Refused
@@ -37,14 +38,25 @@ def page(report: EvalReport) -> Iterator[Block]:
     yield cases_table(result, stands.comparison)
     yield line()
     yield from verdict(result, stands)
-    if report.gate.changed:
-        yield line(_label(""), "what evals.toml asks for is in force now")
-    elif report.gate.looser:
-        yield line(_label(""), dim(f"evals.toml asks for less; proxyctl gate {result.model}"))
+    yield from gate_lines(report.gate)
     if report.baseline is not None:
         text = f"{report.baseline.name} was evaluated beside, since the gate compares with it"
         yield line(dim(text))
     yield from _next(report)
+
+
+def gate_lines(gate: GateReport) -> Iterator[Line]:
+    """Say what became of the gate in force, and what that means for results there are."""
+    if gate.changed:
+        yield line(_label(""), "what evals.toml asks for is in force now")
+    elif gate.pending:
+        yield line(_label(""), f"by evals.toml; in force with proxyctl register {gate.model}")
+    elif gate.looser:
+        yield line(_label(""), dim(f"evals.toml asks for less; proxyctl gate {gate.model}"))
+    if gate.left is not None:
+        then = "no longer counts" if gate.changed else "would no longer count"
+        text = f"its cases are not those of the suite before: what was evaluated in that {then}"
+        yield line(_label(""), warning(text))
 
 
 def _about(report: EvalReport) -> Iterator[Line]:
@@ -52,7 +64,10 @@ def _about(report: EvalReport) -> Iterator[Line]:
     answers = sum(len(case.scores) for case in result.cases)
     seconds = (result.elapsed_ms or 0.0) / 1000
     facts = f"{_count(len(result.cases), 'case')}, {_count(answers, 'answer')} in {seconds:.1f} s"
-    yield line(f"{facts}{_tokens(result)}, suite {result.suite[:19]}…")
+    yield line(f"{facts}{_tokens(result)}, suite {result.suite[:19]}… from the files here")
+    if report.earlier is not None:
+        before = report.earlier.suite[:19]
+        yield line(warning(f"evaluated in another suite so far, {before}…: not to be compared"))
     if report.known:
         yield line(dim(f"kept since {result.at}; nothing was asked"))
     if report.resumed:
@@ -166,6 +181,7 @@ def _next(report: EvalReport) -> Iterator[Line]:
     if not report.stored or (stands.prod is not None and stands.prod.digest == subject.digest):
         return
     if stands.passes:
-        first = "" if subject.info is not None else f"proxyctl register {subject.model}, then "
+        todo = subject.info is None or report.gate.pending
+        first = f"proxyctl register {subject.model}, then " if todo else ""
         number = f"v{subject.info.number}" if subject.info is not None else "vN"
         yield line(_label("next"), f"{first}proxyctl pin {subject.model} {number}")

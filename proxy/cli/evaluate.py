@@ -38,8 +38,11 @@ A run that was broken off goes on where it was; --fresh begins anew. With
 --if-missing a result that is kept is shown, and only what has none is asked. If
 the gate compares with prod and the version there has no result yet, it is
 evaluated too.
-The gate follows the files as register has it. --check says by the exit status
-whether the version would pass.
+
+The cases are those of the files here, whatever version is named: their digest is
+shown and kept, and scores in two suites are not compared. The gate follows the
+files as register has it, unless the version is not registered, or --no-gate.
+--check says by the exit status whether the version would pass.
 
 The cases may name Python functions of the folder: those are run here, so
 evaluate only what you would run. This calls the vendor, which costs; --simulate
@@ -48,7 +51,7 @@ does not, and proves nothing but that it runs. It registers and pins nothing.
 examples:
   proxyctl eval recommender
   proxyctl eval recommender v7 --repeats 5
-  proxyctl eval recommender --check --markdown      on a pull request
+  proxyctl eval recommender --check --no-gate --markdown      on a pull request
   proxyctl eval recommender v7 --proxy http://127.0.0.1:8080
 """
 
@@ -61,6 +64,7 @@ examples:
 @click.option("--fresh", is_flag=True, help="Forget what an earlier run had.")
 @click.option("--if-missing", is_flag=True, help="Ask nothing that a kept result answers.")
 @click.option("--no-store", is_flag=True, help="Keep no result and change no gate.")
+@click.option("--no-gate", is_flag=True, help="Leave the gate in force as it is.")
 @click.option("--no-baseline", is_flag=True, help="Do not evaluate what prod holds.")
 @paced
 @placed
@@ -75,6 +79,7 @@ def command(
     fresh: bool,
     if_missing: bool,
     no_store: bool,
+    no_gate: bool,
     no_baseline: bool,
     pace: Pace,
     where: Where,
@@ -98,6 +103,7 @@ def command(
             repeats=repeats,
             fresh=fresh,
             keep=not no_store,
+            gate=not no_gate,
             baseline=not no_baseline,
             if_missing=if_missing,
         )

@@ -16,7 +16,7 @@ from proxy.control.eval_ask import Place
 from proxy.control.eval_progress import About, Notes, Scored, open_notes
 from proxy.control.eval_run import DEFAULT_PACE, Pace, Watch, run
 from proxy.control.eval_subject import Subject, pinned
-from proxy.control.gate import GateReport, counterpart, counting, follow, stricter
+from proxy.control.gate import GateReport, counterpart, counting, follow, foresee
 from proxy.control.results import result_json
 from proxy.control.standing import Standing, standing
 from proxy.control.suite_files import SuiteFiles, load_scorers
@@ -34,8 +34,9 @@ Opened = Callable[[Subject], AbstractAsyncContextManager[Place]]
 class Way:
     """How an eval is done. `notes` is the directory of what was heard so far, `place` tells apart
     who answers: answers of two are not mixed. `clock` is the time of day in seconds. Without `keep`
-    nothing is stored; without `baseline` what prod holds is not evaluated for the gate. With
-    `if_missing` nothing is asked that a kept result answers."""
+    nothing is stored; without `gate` the one in force is left as it is; without `baseline` what
+    prod holds is not evaluated for the gate. With `if_missing` nothing is asked that a kept result
+    answers."""
 
     opened: Opened
     watch: Watch
@@ -46,6 +47,7 @@ class Way:
     repeats: int | None = None
     fresh: bool = False
     keep: bool = True
+    gate: bool = True
     baseline: bool = True
     if_missing: bool = False
 
@@ -54,7 +56,8 @@ class Way:
 class EvalReport:
     """What came of it. `resumed` counts the answers that an earlier run had; `gate` says whether
     the gate in force was changed; `baseline` is what was evaluated beside, since the gate compares
-    with it. `known` says that the result was kept before, and nothing was asked."""
+    with it. `known` says that the result was kept before, and nothing was asked. `earlier` is the
+    newest result of the same content in another suite, where it had none in this one."""
 
     subject: Subject
     result: Result
@@ -64,6 +67,7 @@ class EvalReport:
     gate: GateReport
     baseline: Subject | None = None
     known: bool = False
+    earlier: Result | None = None
 
     def json(self) -> dict[str, Any]:
         info, against = self.subject.info, self.standing.comparison
@@ -78,6 +82,9 @@ class EvalReport:
             "resumed": self.resumed,
             **self.standing.json(),
             "gate_changed": self.gate.changed,
+            "gate_pending": self.gate.pending,
+            "left_suite": self.gate.left,
+            "earlier_suite": self.earlier.suite if self.earlier is not None else None,
             "against": against.json() if against is not None else None,
             "evaluated_beside": self.baseline.name if self.baseline is not None else None,
         }
@@ -89,30 +96,40 @@ async def evaluate(
     """Ask the subject every question of the suite; and ask what prod holds too, if the gate
     compares with it and there is no result of it yet.
 
-    The gate in force follows the files as `gate.follow` says. Raises `InvalidFiles` for scorers
-    that cannot be run, `EvalFailed`, what `way.opened` raises, and what the store raises.
+    The gate in force follows the files as `gate.follow` says, unless the content is not registered:
+    a draft, or a pull request, changes nothing for what is in production. Raises `InvalidFiles` for
+    scorers that cannot be run, `EvalFailed`, what `way.opened` raises, and what the store raises.
     """
     runner = _Runner(store, files, act, way)
+    earlier = _elsewhere(await store.results(subject.model, subject.digest), files.suite.digest)
     kept = await runner.kept(subject) if way.if_missing else None
     if kept is not None:
         result, resumed = kept, 0
     else:
         result, resumed = await runner.evaluated(subject, act.operation)
-    gate = await _gate(store, subject.model, gate_of(files.suite), act, keep=way.keep)
+    follows = way.keep and way.gate and subject.info is not None
+    gate = await _gate(store, subject.model, gate_of(files.suite), act, follows=follows)
     beside = await _baseline(store, subject, result, gate.gate) if way.baseline else None
     before = None
     if beside is not None:
         before, _ = await runner.evaluated(beside, f"{act.operation}.baseline")
     stands = await standing(store, result, gate.gate, before)
     known = kept is not None
-    return EvalReport(subject, result, way.keep, resumed, stands, gate, beside, known)
+    return EvalReport(subject, result, way.keep, resumed, stands, gate, beside, known, earlier)
 
 
-async def _gate(store: Store, model: str, wanted: Gate, act: Act, *, keep: bool) -> GateReport:
-    """Return the gate in force after this; the one that would be, where nothing is to be stored."""
-    if keep:
+async def _gate(store: Store, model: str, wanted: Gate, act: Act, *, follows: bool) -> GateReport:
+    """Return the gate in force after this; the one that would be, where it is to stay."""
+    if follows:
         return await follow(store, model, wanted, act)
-    return GateReport(model, stricter(wanted, (await store.guards(model)).gate), wanted)
+    return await foresee(store, model, wanted)
+
+
+def _elsewhere(results: list[Result], suite: str) -> Result | None:
+    """Return the newest of results if none is in the suite; None: one is, or there is none."""
+    if any(one.suite == suite for one in results):
+        return None
+    return next(iter(results), None)
 
 
 async def _baseline(

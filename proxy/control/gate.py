@@ -24,18 +24,29 @@ from proxy.versions.record import PROD, Guards, VersionInfo
 @dataclass(frozen=True, slots=True)
 class GateReport:
     """The gate of a model. `wanted` is what its files ask for, `changed` whether the one in force
-    was changed now. `looser` says that the files ask for less, which was not put in force."""
+    was changed now, and `before` the one until then. `pending` says that `gate` is what would come
+    in force by `follow`, and does not hold yet. `looser` says that the files ask for less, which
+    was not put in force."""
 
     model: str
     gate: Gate | None
     wanted: Gate | None
     changed: bool = False
+    before: Gate | None = None
+    pending: bool = False
 
     @property
     def looser(self) -> bool:
         if self.gate is None or self.gate == self.wanted:
             return False
         return self.wanted is None or self.wanted.looser_than(self.gate)
+
+    @property
+    def left(self) -> str | None:
+        """The suite that was, or would be, left for another one: results in it count no more."""
+        if self.before is None or self.gate is None or self.before.suite == self.gate.suite:
+            return None
+        return self.before.suite
 
     def json(self) -> dict[str, Any]:
         return {
@@ -74,7 +85,14 @@ async def follow(store: Store, model: str, wanted: Gate | None, act: Act) -> Gat
         return GateReport(model, now, wanted)
     own = replace(act, operation=f"{act.operation}.gate", reason=act.reason or "from the files")
     await _set(store, model, gate, own)
-    return GateReport(model, gate, wanted, changed=True)
+    return GateReport(model, gate, wanted, changed=True, before=now)
+
+
+async def foresee(store: Store, model: str, wanted: Gate) -> GateReport:
+    """Return the gate that would be in force after `follow`, and change nothing."""
+    now = (await store.guards(model)).gate
+    gate = stricter(wanted, now)
+    return GateReport(model, gate, wanted, before=now, pending=gate != now)
 
 
 async def show(store: Store, model: str, wanted: Gate | None) -> GateReport:
@@ -94,7 +112,7 @@ async def accept(store: Store, model: str, wanted: Gate | None, act: Act) -> Gat
     if now == wanted:
         return GateReport(model, now, wanted)
     await _set(store, model, wanted, act)
-    return GateReport(model, wanted, wanted, changed=True)
+    return GateReport(model, wanted, wanted, changed=True, before=now)
 
 
 async def _set(store: Store, model: str, gate: Gate | None, act: Act) -> None:

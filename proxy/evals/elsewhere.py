@@ -78,26 +78,34 @@ def _collected(raw: bytes) -> tuple[str, _Cases]:
         return JUNIT, _junit(raw)
     try:
         values = json.loads(raw)
+    except json.JSONDecodeError as error:
+        raise _no_report(f"not JSON, line {error.lineno}: {error.msg}") from None
     except (ValueError, RecursionError):
-        raise _no_report() from None
+        raise _no_report("neither JSON nor XML in UTF-8") from None
     if isinstance(values, dict) and isinstance(values.get("results"), dict):
         return PROMPTFOO, _checked(_promptfoo, values)
     if isinstance(values, dict) and isinstance(values.get("cases"), list):
         return PLAIN, _checked(_plain, values)
-    raise _no_report()
+    raise _no_report("JSON, but neither with results.results nor with cases")
 
 
-def _no_report() -> InvalidArgument:
+def _no_report(found: str) -> InvalidArgument:
     return InvalidArgument(
-        "the file is no report that is known here",
+        f"the file is no report that is known here: it is {found}",
         hint="known are promptfoo's JSON, JUnit XML, and plain JSON; see docs/evals.md",
     )
+
+
+class _Unusual(Exception):
+    """Something in a report that can be said in words of ours."""
 
 
 def _checked(reader: Callable[[Mapping[str, Any]], _Cases], values: Mapping[str, Any]) -> _Cases:
     try:
         return reader(values)
-    except (LookupError, TypeError, ValueError, AttributeError, msgspec.ValidationError):
+    except (_Unusual, msgspec.ValidationError) as error:
+        raise InvalidArgument(f"the report is not as its tool writes it: {error}") from None
+    except (LookupError, TypeError, ValueError, AttributeError):
         raise InvalidArgument("the report is not as its tool writes it") from None
 
 
@@ -125,12 +133,11 @@ def _tokens(count: int | None) -> int | None:
     return count if count is not None and 0 <= count <= MOST_TOKENS else None
 
 
-def _share(value: Any) -> float:
-    """Read a score. Raises `ValueError` if it is none, or no share."""
-    score = float(value)
-    if isinstance(value, bool | str) or not 0 <= score <= 1:
-        raise ValueError
-    return score
+def _share(value: float) -> float:
+    """Read a score. Raises `_Unusual` if it is no share."""
+    if not 0 <= value <= 1:
+        raise _Unusual(f"a score of {value:g}, where shares go from 0 to 1")
+    return float(value)
 
 
 def _name(text: str) -> str:
@@ -141,10 +148,18 @@ def _name(text: str) -> str:
 # --- promptfoo
 
 
+# What promptfoo calls its format in the files that this was written for (0.118).
+_PROMPTFOO = 3
+
+
 def _promptfoo(values: Mapping[str, Any]) -> _Cases:
     """Read a file of `promptfoo eval --output`: one row for each test, prompt, provider and
     repeat. Where there are several prompts or providers, they are a part of a case's name."""
-    rows = values["results"]["results"]
+    results = values["results"]
+    if not isinstance(rows := results.get("results"), list):
+        version = results.get("version")
+        said = f", but version {version}" if isinstance(version, int) else ""
+        raise _Unusual(f"no results.results, as of promptfoo's version {_PROMPTFOO} of them{said}")
     variants = {_variant(row) for row in rows}
     cases: _Cases = {}
     for row in rows:
@@ -259,7 +274,7 @@ def _plain(values: Mapping[str, Any]) -> _Cases:
     for one in msgspec.convert(values["cases"], list[_PlainCase]):
         name = _name(one.name)
         if name in cases:
-            raise ValueError
+            raise _Unusual(f"two cases are called {name!r}")
         scores = [_share(score) for score in one.scores or [one.score]]
         _share(one.score)
         latencies = [one.latency_ms] if one.latency_ms is not None else []

@@ -51,6 +51,20 @@ def test_files_are_evaluated_before_they_have_a_number(shop, vendor):
     assert [pin["label"] for pin in row["evals"][0]["approved"]] == ["prod"]
 
 
+def test_a_draft_changes_nothing_of_what_is_asked_of_versions_until_it_is_registered(shop):
+    shop.ok("register", "recommender")
+    gate = shop.ok("gate", "recommender")["gate"]
+    (shop.model / "system.md").write_text("You are kind to all.\n")
+    (shop.model / "evals.toml").write_text(suite("rain"))
+
+    page = shop("eval", "recommender").out
+
+    assert shop.ok("gate", "recommender")["gate"] == gate
+    assert "by evals.toml; in force with proxyctl register recommender" in page
+    assert "what was evaluated in that would no longer count" in page
+    assert "next        proxyctl register recommender, then proxyctl pin recommender vN" in page
+
+
 def test_it_goes_the_way_of_production_as_app_eval_and_stdout_is_for_the_answer(shop, vendor):
     log = shop.directory / "eval.log"
 

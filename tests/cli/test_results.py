@@ -5,6 +5,10 @@ import json
 
 import pytest
 
+from tests.cli.suites import suite
+
+ALL = {f"case {number}": 1 for number in range(10)}
+
 
 def report(path, **scores):
     cases = [{"name": name, "score": score} for name, score in scores.items()]
@@ -29,7 +33,7 @@ def test_a_result_made_elsewhere_is_kept_with_its_source_and_digest(shop, tmp_pa
 
 def test_it_counts_for_the_gate_if_somebody_says_that_it_answers_the_suite(shop, tmp_path):
     shop.ok("register", "recommender")
-    file = report(tmp_path / "r.json", rain=1)
+    file = report(tmp_path / "r.json", **ALL)
 
     shop.ok("gate", "recommender", "--accept", "--reason", "launch")
 
@@ -40,6 +44,62 @@ def test_it_counts_for_the_gate_if_somebody_says_that_it_answers_the_suite(shop,
     assert claimed["passes"]
     assert claimed["suite"] == claimed["gate"]["suite"]
     assert shop.ok("pin", "recommender", "v1")["label"] == "prod"
+
+
+@pytest.mark.parametrize("suite", ["current", "gate"])
+def test_a_report_that_leaves_cases_of_the_suite_out_does_not_answer_it(shop, tmp_path, suite):
+    shop.ok("register", "recommender")
+    best = {name: score for name, score in ALL.items() if name != "case 3"}
+    file = report(tmp_path / "r.json", **best)
+
+    ran = shop("attach", "recommender", "v1", "--file", file, "--suite", suite)
+
+    assert ran.status == 1
+    said = {"current": "it lacks 'case 3' [", "gate": "has 10 cases, and the report has 9 ["}
+    assert said[suite] in ran.err
+    assert shop.ok("show", "recommender", "v1")["evals"] == []
+
+
+def test_a_report_with_cases_of_another_suite_names_them(shop, tmp_path):
+    shop.ok("register", "recommender")
+    file = report(tmp_path / "r.json", **ALL, rain=1)
+
+    ran = shop("attach", "recommender", "v1", "--file", file, "--suite", "current")
+
+    assert "it has 'rain', not in evals.toml [invalid_argument]" in ran.err
+
+
+def test_a_report_about_the_gates_suite_does_not_need_the_files_of_that_time(shop, tmp_path):
+    shop.ok("register", "recommender")
+    gate = shop.ok("gate", "recommender")["gate"]
+    (shop.model / "evals.toml").write_text(suite("quite another"))
+    file = report(tmp_path / "r.json", **ALL)
+
+    kept = shop.ok("attach", "recommender", "v1", "--file", file, "--suite", "gate")
+
+    assert (kept["suite"], kept["passes"]) == (gate["suite"], True)
+    assert shop.ok("gate", "recommender")["gate"] == gate
+
+
+def test_a_report_about_a_changed_suite_says_what_became_of_the_gate(shop, tmp_path):
+    shop.ok("register", "recommender")
+    (shop.model / "evals.toml").write_text(suite("rain"))
+    file = report(tmp_path / "r.json", rain=1)
+
+    page = shop("attach", "recommender", "v1", "--file", file, "--suite", "current").out
+
+    assert "what evals.toml asks for is in force now" in page
+    assert "what was evaluated in that no longer counts" in page
+
+
+def test_without_a_gate_there_is_no_suite_of_it(shop, tmp_path):
+    (shop.model / "evals.toml").unlink()
+    shop.ok("register", "recommender")
+    file = report(tmp_path / "r.json", **ALL)
+
+    ran = shop("attach", "recommender", "v1", "--file", file, "--suite", "gate")
+
+    assert "there is no gate in force" in ran.err
 
 
 def test_content_without_a_number_is_named_by_its_digest_or_by_the_files(shop, tmp_path):

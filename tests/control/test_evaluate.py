@@ -270,6 +270,30 @@ async def test_what_an_eval_does_to_the_gate_is_said(room):
     assert looser.standing.gate == stricter.standing.gate
 
 
+async def test_a_pull_request_leaves_the_gate_in_force_alone(room):
+    room.write(suite("rain", gate="min_score = 0.5"))
+    in_force = (await room.evaluate("v1")).gate.gate
+    room.write(suite("snow", gate="min_score = 0.9"))
+
+    report = await room.evaluate("v1", gate=False)
+
+    assert (await room.store.guards("shop")).gate == in_force
+    assert (report.gate.changed, report.gate.pending) == (False, True)
+    assert report.gate.left == in_force.suite
+    assert report.standing.gate.min_score == 0.9
+
+
+async def test_that_the_cases_are_others_than_before_is_said(room):
+    first = await room.evaluate("v1")
+    room.write(suite("hail"))
+
+    other, again = await room.evaluate("v1"), await room.evaluate("v1")
+
+    assert first.earlier is None
+    assert other.earlier.suite == first.result.suite == other.gate.left
+    assert again.earlier is None
+
+
 async def test_what_prod_holds_is_evaluated_beside_where_the_gate_compares_with_it(room):
     room.write(suite("rain", "snow", gate="max_regression = 0.02"))
     await room.register(COLD)

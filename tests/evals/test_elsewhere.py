@@ -129,6 +129,28 @@ def test_what_is_no_report_is_refused(raw):
 
 
 @pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "it is not JSON, line 1: Expecting value"),
+        (b'{"cases": [\n{]}', "it is not JSON, line 2"),
+        (b"[]", "it is JSON, but neither with results.results nor with cases"),
+        (b'{"results": {"version": 9}}', "promptfoo's version 3 of them, but version 9"),
+        (b'{"cases": [{"name": "a", "score": 7}]}', "a score of 7, where shares go from 0 to 1"),
+        (b'{"cases": [{"name": "a"}]}', "missing required field `score`"),
+        (
+            b'{"cases": [{"name": "a", "score": 1}, {"name": "a", "score": 1}]}',
+            "two cases are called 'a'",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_report_is_said(raw, said):
+    with pytest.raises(InvalidArgument) as error:
+        scores(raw)
+
+    assert said in error.value.message
+
+
+@pytest.mark.parametrize(
     "more",
     [
         '"latency_ms": 1e999',
