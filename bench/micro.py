@@ -214,7 +214,7 @@ def open_bench(connections: int) -> Bench:
         log=open_log(sink),
         stats=Stats(),
         loop=loop,
-        dice=random.random,
+        draw=random.random,
     )
     limits, timeouts = settings.limits, settings.timeouts
     listener = Listener(loop, gateway, limits, timeouts, deadlines, scratch, set(), outbox)

@@ -258,7 +258,7 @@ def _data_path(plan: _Plan, follower: Follower) -> tuple[Gateway, Listener, Vend
         log=plan.log,
         stats=plan.former.gateway.stats if plan.former is not None else Stats(),
         loop=loop,
-        dice=random.random,
+        draw=random.random,
     )
     follower.older, follower.live = gateway.older, gateway.unmanaged.live.told
     listener = Listener(

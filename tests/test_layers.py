@@ -4,6 +4,7 @@ Imports point one way: a layer may import itself and the ones above it, never on
 """
 
 import ast
+import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ LAYERS = {
     "pure": {"versions", "evals", "complaints", "dialects", "routing", "settings"},
     "ports": {"store", "fleet", "http", "observe"},
     "use cases": {"gateway", "control"},
-    "doors": {
+    "entry points": {
         *("admin", "assemble", "cli", "reload", "running", "serve", "settings_file", "signals"),
         *("simvendor", "workers", "__main__"),
     },
@@ -28,7 +29,7 @@ PURE = LAYERS["vocabulary"] | LAYERS["pure"]
 # Ports know nothing of one another; the one that joins two of them says so here.
 PORTS_BESIDE = {"fleet": {"store"}}
 
-# What reads, writes, waits, throws dice or looks at a clock.
+# What reads, writes, waits, draws random numbers or looks at a clock.
 IO_PACKAGES = {
     *("aiohttp", "asyncio", "click", "concurrent", "fcntl", "http", "httptools", "io", "logging"),
     *("multiprocessing", "os", "random", "redis", "rich", "secrets", "select", "selectors"),
@@ -76,6 +77,22 @@ def ours(module):
 
 def test_every_module_has_its_place_in_the_picture():
     assert {part_of(module) for module in OURS} <= RANK.keys()
+
+
+def test_the_docstring_of_a_package_names_each_of_its_modules():
+    unnamed = {
+        f"proxy/{package.parent.name}/__init__.py": missing
+        for package in (ROOT / "proxy").glob("*/__init__.py")
+        if (missing := not_named(package))
+    }
+
+    assert unnamed == {}
+
+
+def not_named(package):
+    named = set(re.findall(r"`(\w+)`", ast.get_docstring(ast.parse(package.read_text())) or ""))
+    modules = {file.stem for file in package.parent.glob("*.py")}
+    return sorted(modules - named - {"__init__", "__main__"})
 
 
 @pytest.mark.parametrize("module", OURS)

@@ -1,5 +1,6 @@
-"""Who the admin listener answers: against DNS rebinding, where a web page gives its own name to
-this address, so that a browser on this machine reads what is shown here. Pure."""
+"""Which `host` headers the admin listener answers: a defence against DNS rebinding, where a web
+page gives its own name to this address, so that a browser on this machine reads what is shown here.
+Pure."""
 
 from __future__ import annotations
 

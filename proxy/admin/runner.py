@@ -1,4 +1,4 @@
-"""aiohttp's server without its own words about what went wrong.
+"""aiohttp's server, with our own error answers and log events in place of its own.
 
 aiohttp answers a request that it cannot read with what the client sent, and logs it with all its
 headers. There is no public way to change that: a handler of our own says it in fixed words.

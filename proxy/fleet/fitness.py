@@ -52,7 +52,7 @@ class Fitness:
 
 
 class Fit(Protocol):
-    """Looks at a version that is whole with the eyes of this proxy: its vendors, its keys."""
+    """Checks a verified version against the vendors and keys of this proxy."""
 
     async def fitness(self, served: Served, limit_s: float) -> Fitness:
         """Say whether `served` could be served, waiting so long for vendors. Never raises."""

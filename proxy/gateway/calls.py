@@ -1,4 +1,4 @@
-"""What is peculiar to how one vendor is called: paths, a query, names of parameters. Pure.
+"""How calls of one vendor differ from its dialect: paths, a query, names of parameters. Pure.
 
 Many vendors speak OpenAI's dialects with a difference of their own. Those without one, which are
 nearly all, cost nothing here.
@@ -65,7 +65,7 @@ def _name(parameter: bytes) -> bytes:
 
 
 def calls_of(vendor: Vendor) -> Calls | None:
-    """Return what is peculiar to calls of `vendor`; None if nothing is."""
+    """Return how calls of `vendor` differ from its dialects; None if they do not."""
     if not (vendor.path or vendor.query or vendor.rename):
         return None
     return Calls(

@@ -79,12 +79,12 @@ class Gateway:
         log: FilteringBoundLogger,
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
-        dice: Callable[[], float],
+        draw: Callable[[], float],
     ) -> None:
         self.settings = settings
         self.follower = follower
         self.vendors = vendors
-        self.router = Router(vendors, Circuits(log, stats), dice)
+        self.router = Router(vendors, Circuits(log, stats), draw)
         self.stats = stats
         self.loop = loop
         self.draining = False

@@ -30,7 +30,7 @@ SAID = (("user", "Hello"),)
 
 
 class Preflight:
-    """The eyes of one proxy, or of an operator: its table of vendors, and its keys."""
+    """What is looked at from one proxy, or by an operator: a table of vendors, and its keys."""
 
     def __init__(
         self, vendors: Mapping[str, Vendor], env: Mapping[str, str], clock: Callable[[], float]

@@ -14,12 +14,12 @@ from proxy.routing.sticky import scores
 
 
 class Router:
-    """`dice` are thrown for versions whose requests are shared: numbers from [0, 1)."""
+    """`draw` gives random numbers from [0, 1), for versions whose requests are shared by weight."""
 
-    def __init__(self, vendors: Vendors, circuits: Circuits, dice: Callable[[], float]) -> None:
+    def __init__(self, vendors: Vendors, circuits: Circuits, draw: Callable[[], float]) -> None:
         self.circuits = circuits
         self._vendors = vendors
-        self._dice = dice
+        self._draw = draw
 
     def is_plain(self, made: Plan, dialect: str) -> bool:
         """Say whether a request simply goes to the first target, which is known without a thought
@@ -42,7 +42,7 @@ class Router:
         if rules.breaker is not None and rules.breaker.refuse and refusing.issuperset(able or (0,)):
             raise CircuitOpen()
         suited = _scores(made) if made.key else ()
-        draw = self._dice() if rules.weights and not suited else 0.0
+        draw = self._draw() if rules.weights and not suited else 0.0
         return Attempts(rules, order(rules, tuple(able) or (0,), draw, refusing, suited), circuits)
 
     def _circuits_of(self, made: Plan) -> Sequence[Circuit]:

@@ -1,4 +1,4 @@
-"""The vendor table at run time: where each vendor is, how it is paid, and its connections."""
+"""The vendor table at run time: address, credential and connections of each vendor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which target a request goes to first, and which next. Pure: the dice are thrown elsewhere."""
+"""Which target a request goes to first, and which next. Pure: random numbers are passed in."""
 
 from __future__ import annotations
 

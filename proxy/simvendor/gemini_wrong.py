@@ -1,4 +1,4 @@
-"""What a vendor of Gemini's API refuses, in its own words and shape; and names in one spelling."""
+"""What a vendor of Gemini's API refuses, as its errors look; and names in one spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a vendor of the Messages API refuses, in its own words and shape."""
+"""What a vendor of the Messages API refuses, with the texts and in the shape of its own errors."""
 
 from __future__ import annotations
 

@@ -72,9 +72,9 @@ Headers = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _House:
-    """How a vendor is paid, how it refuses, and what it says about a request beside its answer;
-    `{}` is for the number of the request."""
+class _Vendor:
+    """How a vendor checks keys, what its errors look like, and which headers its answers have; `{}`
+    in those is for the number of the request."""
 
     check_key: Callable[[Headers], None]
     refused: Callable[[Wrong], bytes]
@@ -96,14 +96,14 @@ def _of_deployment(body: Json, request: web.Request) -> Json:
 class _Spoken:
     """A kind of call as the vendor serves it. `addressed` adds to a body what the path says."""
 
-    house: _House
+    vendor: _Vendor
     check: Callable[[Json, Headers], None]
     asked: Callable[[Json, bytes], Asked]
     answer: Callable[[Json, Asked], Answer]
     addressed: Callable[[Json, web.Request], Json] = _as_sent
 
 
-_OPENAI = _House(
+_OPENAI = _Vendor(
     lambda headers: check_credential(headers.get("authorization")),
     lambda wrong: wrong.body(),
     {
@@ -120,7 +120,7 @@ _AZURE = replace(
     _OPENAI,
     check_key=lambda headers: None if headers.get("api-key") else _OPENAI.check_key(headers),
 )
-_ANTHROPIC = _House(
+_ANTHROPIC = _Vendor(
     messages_wrong.check_key,
     lambda wrong: messages_wrong.body_of(wrong.status, wrong.error["message"]),
     {
@@ -130,7 +130,7 @@ _ANTHROPIC = _House(
         "anthropic-ratelimit-requests-remaining": "3999",
     },
 )
-_GOOGLE = _House(
+_GOOGLE = _Vendor(
     gemini_wrong.check_key,
     lambda wrong: gemini_wrong.body_of(wrong.status, wrong.error["message"]),
     {"x-gemini-service-tier": "standard"},
@@ -186,14 +186,14 @@ _SPOKEN = {
 # newer one all is as elsewhere, behind a prefix. Both take another header for the key too.
 _DEPLOYED = {
     f"/openai/deployments/{{deployment}}/{call}": replace(
-        _SPOKEN[f"/v1/{call}"], house=_AZURE, addressed=_of_deployment
+        _SPOKEN[f"/v1/{call}"], vendor=_AZURE, addressed=_of_deployment
     )
     for call in ("chat/completions", "completions", "embeddings")
 }
 _AZURES = {
-    f"/openai{path}": replace(spoken, house=_AZURE)
+    f"/openai{path}": replace(spoken, vendor=_AZURE)
     for path, spoken in _SPOKEN.items()
-    if spoken.house is _OPENAI
+    if spoken.vendor is _OPENAI
 }
 
 
@@ -293,33 +293,33 @@ class SimulatedVendor:
     async def _reply(
         self, request: web.Request, spoken: _Spoken, exchange: Exchange
     ) -> web.StreamResponse:
-        house = spoken.house
+        vendor = spoken.vendor
         try:
             if self._auth:
-                house.check_key(request.headers)
+                vendor.check_key(request.headers)
             body = spoken.addressed(parsed(exchange.body), request)
             spoken.check(body, request.headers)
             question = spoken.asked(body, exchange.body)
         except Wrong as wrong:
             exchange.outcome = "refused"
-            return refusal(Refuse(wrong.status, house.refused(wrong)), self._headers(house))
+            return refusal(Refuse(wrong.status, vendor.refused(wrong)), self._headers(vendor))
         answer = spoken.answer(body, question)
         script = self._scripts.popleft() if self._scripts else asked_for(question.question)
-        return await self._play(request, exchange, house, answer, script)
+        return await self._play(request, exchange, vendor, answer, script)
 
     async def _play(
         self,
         request: web.Request,
         exchange: Exchange,
-        house: _House,
+        vendor: _Vendor,
         answer: Answer,
         script: Sequence[Step],
     ) -> web.StreamResponse:
-        headers = self._headers(house)
+        headers = self._headers(vendor)
         if refuse := _refusal(script, answer):
             exchange.outcome = "refused"
             if refuse.body is None:
-                refuse = replace(refuse, body=house.refused(usual(refuse.status)))
+                refuse = replace(refuse, body=vendor.refused(usual(refuse.status)))
             return refusal(refuse, headers)
         if not script and answer.content_type != STREAM:
             exchange.outcome = "answered"
@@ -329,9 +329,9 @@ class SimulatedVendor:
         exchange.outcome = "broken" if player.broken else "answered"
         return reply
 
-    def _headers(self, house: _House) -> dict[str, str]:
+    def _headers(self, vendor: _Vendor) -> dict[str, str]:
         self._served += 1
-        return {name: value.format(self._served) for name, value in house.headers.items()}
+        return {name: value.format(self._served) for name, value in vendor.headers.items()}
 
     async def _about(self, request: web.Request) -> web.StreamResponse:
         """Answer a call about a response that was made before."""
@@ -356,13 +356,13 @@ class SimulatedVendor:
         return await Player(request, answer, self._headers(_OPENAI), self._pace_ms).play([Rest()])
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        house, listing = _list_for(request)
+        vendor, listing = _list_for(request)
         try:
             if self._auth:
-                house.check_key(request.headers)
+                vendor.check_key(request.headers)
         except Wrong as wrong:
-            return refusal(Refuse(wrong.status, house.refused(wrong)), self._headers(house))
-        return plain(whole(listing(self._models)), self._headers(house))
+            return refusal(Refuse(wrong.status, vendor.refused(wrong)), self._headers(vendor))
+        return plain(whole(listing(self._models)), self._headers(vendor))
 
 
 def _refusal(script: Sequence[Step], answer: Answer) -> Refuse | None:
@@ -372,7 +372,7 @@ def _refusal(script: Sequence[Step], answer: Answer) -> Refuse | None:
     return Refuse(500) if Fail() in script and answer.content_type != STREAM else None
 
 
-def _list_for(request: web.Request) -> tuple[_House, Callable[[Sequence[str]], dict[str, Any]]]:
+def _list_for(request: web.Request) -> tuple[_Vendor, Callable[[Sequence[str]], dict[str, Any]]]:
     """Return who answers, and in which shape, by what its callers send."""
     if request.path in _GEMINI_LISTS or "x-goog-api-client" in request.headers:
         return _GOOGLE, lists.google

@@ -1,4 +1,4 @@
-"""What the vendor refuses, in its own words and shape."""
+"""What the vendor refuses, with the texts and in the shape of its own errors."""
 
 from __future__ import annotations
 
