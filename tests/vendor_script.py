@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from tests.listening import Listening
+
 PATIENCE_S = 10.0
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -200,7 +202,7 @@ class ScriptedVendor:
         self.connections: list[Connection] = []
         self.said_bytes = 0
         self._queue: deque[Sequence[Step]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listening = Listening(self._accept)
         self._changed = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
@@ -210,21 +212,15 @@ class ScriptedVendor:
         if self.receive_buffer_bytes:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer_bytes)
         listener.bind(("127.0.0.1", 0))
-        self._port = listener.getsockname()[1]
-        self._server = await asyncio.start_server(
-            self._accept, sock=listener, ssl=self.tls, limit=4096
-        )
+        await self._listening.start(sock=listener, ssl=self.tls, limit=4096)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listening.close()
 
     @property
     def url(self) -> str:
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._listening.port}"
 
     @property
     def requests(self) -> list[Received]:
@@ -262,10 +258,6 @@ class ScriptedVendor:
             await self._changed.wait_for(predicate)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         connection = Connection()
         self.connections.append(connection)
         await self._tell()

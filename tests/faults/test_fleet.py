@@ -25,6 +25,7 @@ from tests.faults.scene import (
 from tests.fleet.following import following
 from tests.harness import proxy_command
 from tests.http.scene import until
+from tests.listening import Listening
 from tests.store.relay import relayed
 
 # A proxy that can hear confirms within milliseconds; the others are not waited for longer.
@@ -155,15 +156,15 @@ class Doorman:
 
     def __init__(self, port):
         self._port = port
+        self._listening = Listening(self._close)
         self.came = 0
 
     async def __aenter__(self):
-        self._listener = await asyncio.start_server(self._close, "127.0.0.1", self._port)
+        await self._listening.start(self._port)
         return self
 
     async def __aexit__(self, *exc_info):
-        self._listener.close()
-        await self._listener.wait_closed()
+        await self._listening.close()
 
     async def _close(self, reader, writer):
         self.came += 1

@@ -21,13 +21,18 @@ PASSING = {"models": {"unmanaged": "passthrough"}}
 class Drain(asyncio.Protocol):
     """Counts what comes, keeps its end only, and answers when a request has ended."""
 
-    def __init__(self, counted):
+    def __init__(self, counted, open_here):
         self._counted = counted
+        self._open_here = open_here
         self._tail = b""
         self._end = None
 
     def connection_made(self, transport):
         self._transport = transport
+        self._open_here.add(transport)
+
+    def connection_lost(self, error):
+        self._open_here.discard(self._transport)
 
     def data_received(self, data):
         if self._end is None:
@@ -42,10 +47,14 @@ class Drain(asyncio.Protocol):
 @asynccontextmanager
 async def draining_vendor():
     """Yield the URL of a vendor, and the sizes that it received."""
-    counted = []
+    counted, open_here = [], set()
     loop = asyncio.get_running_loop()
-    async with await loop.create_server(lambda: Drain(counted), "127.0.0.1", 0) as server:
+    async with await loop.create_server(
+        lambda: Drain(counted, open_here), "127.0.0.1", 0
+    ) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", counted
+    for transport in list(open_here):
+        transport.abort()
 
 
 def image(size):

@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from tests.e2e.models import HATS
 from tests.http.scene import ANSWER, ASK, BODY, refused, scene_of
+from tests.listening import listening
 from tests.raw_client import raw_app, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,12 +34,11 @@ async def cut_off(tmp_path_factory):
     async with scene_of(directory) as scene:
         await scene.proxy.register("recommender", HATS)
         await saved(directory / "state")
-    server = await asyncio.start_server(listen, "127.0.0.1", 0)
-    url = "redis://{}:{}/0".format(*server.sockets[0].getsockname())
-    overrides = {"store": {"url": url}, "timeouts": {"store_s": STORE_S}}
-    async with scene_of(directory, models={}, overrides=overrides) as scene:
-        yield scene
-    server.close()
+    async with listening(listen) as port:
+        store = {"url": f"redis://127.0.0.1:{port}/0"}
+        overrides = {"store": store, "timeouts": {"store_s": STORE_S}}
+        async with scene_of(directory, models={}, overrides=overrides) as scene:
+            yield scene
 
 
 async def answer_to(scene, raw):

@@ -9,6 +9,7 @@ import random
 from typing import Any, Self
 
 from tests.history.body import digest, mark_of
+from tests.listening import Listening
 from tests.vendor_script import Received, chunk, cut_request, stream_head, whole
 
 # Long enough for some switches during an answer, short enough for many answers in a run.
@@ -21,32 +22,23 @@ class MirrorVendor:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listening = Listening(self._accept)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        await self._listening.start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listening.close()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"http://127.0.0.1:{self._listening.port}"
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         try:
             await self._serve(reader, writer)
-        except ConnectionError:
-            pass  # the proxy was killed
-        finally:
+        finally:  # also where the proxy was killed
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from tests.listening import listening
+
 
 class Relay:
     """Passes bytes both ways until told otherwise.
@@ -61,7 +63,6 @@ class Relay:
             pass
         finally:
             for writer in (back, forth):
-                self._open.discard(writer)
                 writer.close()
 
     async def _requests(
@@ -116,15 +117,8 @@ def _holds(chunk: bytes, piece: bytes | None) -> bool:
 @asynccontextmanager
 async def relayed(server_port: int) -> AsyncIterator[Relay]:
     relay = Relay(server_port)
-    listener = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
-    relay.port = listener.sockets[0].getsockname()[1]
     try:
-        yield relay
+        async with listening(relay.serve) as relay.port:
+            yield relay
     finally:
-        listener.close()
-        # Connections end when their store is closed; wait for their tasks, so that none outlives
-        # the test's loop.
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            if "Relay.serve" in repr(task.get_coro()):
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        relay.cut()  # what a server that is frozen has not taken would keep a connection open

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from tests.listening import listening
+
 
 class Scripted:
     """Says for each word in `answers` that is in a request the text beside it, in the order of the
@@ -14,20 +16,14 @@ class Scripted:
     def __init__(self, answers: Mapping[bytes, bytes] | None) -> None:
         self.answers = answers
         self.port = 0
-        self.serving: set[asyncio.Task[None]] = set()
 
-    def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.serving.add(asyncio.create_task(self._serve(reader, writer)))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := await reader.read(65536):
                 if self.answers is not None:
                     known = {b"HELLO": b"%1\r\n$5\r\nproto\r\n:3\r\n", **self.answers}
                     said = {request.find(word): text for word, text in known.items()}
                     writer.write(b"".join(said[at] for at in sorted(said) if at >= 0))
-        except ConnectionError:
-            pass
         finally:
             writer.transport.abort()
 
@@ -35,15 +31,8 @@ class Scripted:
 @asynccontextmanager
 async def scripted(answers: Mapping[bytes, bytes] | None) -> AsyncIterator[Scripted]:
     server = Scripted(answers)
-    listener = await asyncio.start_server(server.take, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
+    async with listening(server.serve) as server.port:
         yield server
-    finally:
-        listener.close()
-        for task in server.serving:
-            task.cancel()
-        await asyncio.gather(*server.serving, return_exceptions=True)
 
 
 def bulk(text: str) -> bytes:

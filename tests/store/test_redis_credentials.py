@@ -1,12 +1,12 @@
 """A password in the URL goes to the server and nowhere else."""
 
-import asyncio
 import traceback
 
 import redis
 
 from proxy.store.url import open_store
 from tests.contracts.places import new, operation, settled
+from tests.listening import listening
 
 CANARY = "s3cret-c4nary"
 
@@ -36,14 +36,12 @@ async def test_a_password_that_the_server_echoes_is_never_shown(connect):
         await reader.read()
         writer.close()
 
-    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-    store = connect(f"redis://user:{CANARY}@127.0.0.1:{port}")
-    watched = store.watch(())
+    async with listening(answer) as port:
+        store = connect(f"redis://user:{CANARY}@127.0.0.1:{port}")
+        asked = [store.pins(), anext(store.watch(())), store.register(new("a"), operation())]
 
-    errors = await settled([store.pins(), anext(watched), store.register(new("a"), operation())])
+        errors = await settled(asked)
 
-    listener.close()
     for error in errors:
         assert CANARY not in repr(store) + "".join(traceback.format_exception(error))
 

@@ -13,6 +13,7 @@ from proxy.store.redis_keys import Keys
 from proxy.store.redis_link import Source
 from proxy.store.redis_url import source
 from tests.contracts.places import MODEL, change, new, operation, order, registered, settled
+from tests.listening import listening
 from tests.store.relay import relayed
 from tests.store.story import eventually, refused
 
@@ -209,14 +210,9 @@ async def test_garbage_is_no_answer(connect):
         await writer.drain()
         writer.close()
 
-    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-
-    with pytest.raises(StoreUnavailable):
-        await connect(f"redis://127.0.0.1:{port}").pins()
-
-    listener.close()
-    await listener.wait_closed()
+    async with listening(answer) as port:
+        with pytest.raises(StoreUnavailable):
+            await connect(f"redis://127.0.0.1:{port}").pins()
 
 
 async def test_more_calls_than_connections_wait_for_their_turn(store, server):

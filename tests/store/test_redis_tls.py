@@ -1,6 +1,5 @@
 """TLS to a real server: followed and pinned through, refused in words, never left off."""
 
-import asyncio
 import ssl
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from proxy.errors import StoreUnavailable
 from proxy.store.redis_tls import Tls
 from tests.contracts.places import change, new, operation, order, registered
+from tests.listening import listening
 from tests.redis_server import RedisServer, free_port
 from tests.sentinel import Sentinel
 from tests.store.story import until
@@ -129,13 +129,10 @@ async def test_a_server_that_answers_in_plain_text_is_told_apart(ca, connect):
         await writer.drain()
         writer.close()
 
-    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-    store = connect(f"rediss://127.0.0.1:{port}?ssl_ca_certs={ca.ca_file}")
+    async with listening(answer) as port:
+        store = connect(f"rediss://127.0.0.1:{port}?ssl_ca_certs={ca.ca_file}")
 
-    assert await why(store) == "the store's server does not speak TLS"
-    listener.close()
-    await listener.wait_closed()
+        assert await why(store) == "the store's server does not speak TLS"
 
 
 async def test_a_certificate_of_ours_is_shown_where_the_server_asks_for_one(

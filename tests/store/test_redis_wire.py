@@ -8,6 +8,7 @@ import uvloop
 
 from proxy.store.redis_answers import Nonsense, Refused
 from proxy.store.redis_wire import Socket, pack
+from tests.listening import listening
 
 GET = ("GET", "x")
 BOTH = b"$1\r\na\r\n:7\r\n"
@@ -39,16 +40,16 @@ class Peer:
 async def connected():
     """Yield a wire, and who is at its other end."""
     met = asyncio.get_running_loop().create_future()
-    listener = await asyncio.start_server(lambda r, w: met.set_result(Peer(r, w)), "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-    _, wire = await asyncio.get_running_loop().create_connection(Socket, "127.0.0.1", port)
-    peer = await met
-    try:
-        yield wire, peer
-    finally:
-        wire.close()
-        peer.writer.transport.abort()
-        listener.close()
+
+    async def meet(reader, writer):
+        met.set_result(Peer(reader, writer))
+
+    async with listening(meet) as port:
+        _, wire = await asyncio.get_running_loop().create_connection(Socket, "127.0.0.1", port)
+        try:
+            yield wire, await met
+        finally:
+            wire.close()
 
 
 def in_s(seconds):
