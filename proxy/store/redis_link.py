@@ -53,6 +53,7 @@ class Link:
         self._deadline_s = deadline_s
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._idle: list[_Line] = []
+        self._closed = False
 
     async def ask(self, *commands: Command) -> list[Any]:
         """Return the answers to `commands`, which change nothing or may well happen twice."""
@@ -81,6 +82,8 @@ class Link:
             raise failure(error) from None
 
     async def close(self) -> None:
+        """Close every connection; one that is in use, as soon as its command is done."""
+        self._closed = True
         idle, self._idle = self._idle, []
         for line in idle:
             line.wire.close()
@@ -131,7 +134,8 @@ class Link:
     def _returned(self, line: _Line, error: BaseException | None = None) -> None:
         """Take back a connection that was used. After `error` it is kept if that was an answer."""
         self._slots.release()
-        if error is None or (isinstance(error, Refused) and not isinstance(error, Elsewhere)):
+        kept = error is None or (isinstance(error, Refused) and not isinstance(error, Elsewhere))
+        if kept and not self._closed:
             self._idle.append(line)
             return
         line.wire.close()

@@ -231,6 +231,21 @@ async def test_a_closed_store_leaves_no_connection(server, connect):
     await eventually(lambda: server.run("INFO", "clients")["connected_clients"] == 1)
 
 
+async def test_a_store_that_is_closed_during_a_command_leaves_no_connection(server, connect):
+    async with relayed(server.port) as relay:
+        store = connect(relay.url)
+        await store.models()
+        relay.passes.clear()
+        asking = asyncio.create_task(store.models())
+        await asyncio.sleep(0)  # it has a connection now
+
+        await store.close()
+        relay.passes.set()
+
+        assert await asking == []
+        await eventually(lambda: server.run("INFO", "clients")["connected_clients"] == 1)
+
+
 async def test_a_refusal_costs_no_connection(server, store):
     await registered(store, "a")
     server.run("CONFIG", "SET", "maxmemory", "1")
