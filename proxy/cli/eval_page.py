@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from proxy.cli.page import (
@@ -22,6 +23,8 @@ from proxy.control.gate import GateReport
 from proxy.control.standing import Standing
 from proxy.evals.compare import CaseChange, Change, Comparison
 from proxy.evals.judge import Refused
+from proxy.evals.power import TELLING, Power
+from proxy.evals.suite import MAX_REPEATS
 from proxy.evals.summary import interval
 from proxy.versions.evidence import CaseResult, Result
 from proxy.versions.record import PROD
@@ -166,6 +169,8 @@ def verdict(result: Result, stands: Standing, *, gated: bool = False) -> Iterato
         held = short(stands.prod.id, stands.prod.model)
         yield score_line(PROD, stands.comparison.before, f", {held}")
         yield overall(stands.comparison)
+    if stands.power is not None:
+        yield _sees(stands.power)
     if stands.gate is None:
         none = "asks for another suite, so this does not count" if gated else "none"
         yield line(_label("gate"), dim(none))
@@ -174,6 +179,25 @@ def verdict(result: Result, stands: Standing, *, gated: bool = False) -> Iterato
         yield from (line(_label(""), reason.text) for reason in stands.judged.reasons)
     else:
         yield line(_label("gate"), good("would pass"))
+
+
+def _sees(power: Power) -> Line:
+    """Say what the comparison is good for, and what would make it better."""
+    if not math.isfinite(power.sees) or power.sees >= 1:
+        seen = "no loss can be told from chance"
+    else:
+        seen = f"losses from {_up(power.sees):.2f} on are caught, four times in five"
+    if power.repeats is None:
+        return line(_label("sees"), seen)
+    if power.repeats > MAX_REPEATS:
+        more = "more cases"
+    else:
+        more = f"--repeats {power.repeats} here and for prod"
+    return line(_label("sees"), warning(seen), f"; from {TELLING:g} on with {more}")
+
+
+def _up(share: float) -> float:
+    return math.ceil(share * 100 - 1e-9) / 100
 
 
 def _next(report: EvalReport) -> Iterator[Line]:

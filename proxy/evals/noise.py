@@ -61,6 +61,13 @@ def of_mean(cases: Sequence[Scores]) -> Spread:
     return _between([statistics.fmean(one) for one in cases])
 
 
+def unseen(cases: Sequence[Scores], outside: float) -> float:
+    """Return how far off a mean may be though no answer differed from the others to its case: with
+    the share that may still do so after `n` that did not (Wilson's bound), but for `outside`."""
+    z = statistics.NormalDist().inv_cdf(1 - outside / 2)
+    return z**2 / (sum(map(len, cases)) + z**2)
+
+
 def _repeated(runs: Sequence[Scores]) -> bool:
     return all(len(one) >= _LEAST_REPEATS for one in runs)
 

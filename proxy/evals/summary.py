@@ -119,8 +119,11 @@ def result(
 
 def interval(result: Result, *, outside: float = noise.ERROR_RATE) -> tuple[float, float]:
     """Return where the score lies, but for the share `outside`: as far as the repeats tell, or,
-    where each case was asked once, how much the cases differ."""
-    margin = noise.of_mean(scores_of(result)).margin(outside / 2)
+    where each case was asked once, how much the cases differ. Where nothing differed, few answers
+    still say less than many."""
+    cases = scores_of(result)
+    spread = noise.of_mean(cases)
+    margin = spread.margin(outside / 2) if spread.error else noise.unseen(cases, outside)
     return max(0.0, result.score - margin), min(1.0, result.score + margin)
 
 

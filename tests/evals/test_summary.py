@@ -77,8 +77,10 @@ def test_the_interval_is_wide_where_little_is_known_and_stays_within_shares():
         turns = [Turn(score) for score in scores]
         return result("shop", "d", "s", [summed(*turns), summed(*turns)], by="ada")
 
-    assert interval(one(1)) == (1.0, 1.0)
-    assert interval(one(*[1] * 10)) == (1.0, 1.0)
+    (few, most), (many, _) = interval(one(1)), interval(one(*[1] * 10))
+    assert most == 1.0
+    # Wilson's bounds of 2 of 2 and of 20 of 20.
+    assert (round(few, 3), round(many, 3)) == (0.342, 0.839)
     low, high = interval(one(*[1, 0] * 5))
     assert 0 <= low < 0.5 < high <= 1
 
