@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import UnionType
@@ -19,13 +20,45 @@ from pydantic_core import ErrorDetails
 
 from proxy.errors import Problem
 from proxy.locate import Path
-from proxy.versions.content import Complaint
-from proxy.versions.values import has_surrogates, unfit
 
 M = TypeVar("M", bound=BaseModel)
 
+Complaint = tuple[Path, str]
+"""Where in the data something is wrong, and what. Inside a text of a version, the last part of the
+path is the name of a placeholder."""
+
+# RFC 8785 numbers are IEEE doubles: a larger integer would not survive the canonical form.
+MAX_SAFE_INTEGER = 2**53 - 1
+
 # Far above any real tool schema; keeps the recursions here and in the canonical form short.
 MAX_DEPTH = 64
+
+
+def unfit(value: Any) -> str:
+    """Say why a scalar cannot be kept (TOML has dates, infinities, 64-bit integers); "" if it can.
+
+    The canonical form writes a double from 2^53 up to 1e21 as an integer, which a reader could
+    not tell from one that lost digits: neither is kept.
+    """
+    if value is None or isinstance(value, bool):
+        return ""
+    if isinstance(value, str):
+        return "is not valid Unicode" if has_surrogates(value) else ""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "numbers must be finite"
+    if isinstance(value, int | float):
+        lost = abs(value) > MAX_SAFE_INTEGER and (isinstance(value, int) or abs(value) < 1e21)
+        return "integers must lie within 2^53 - 1" if lost else ""
+    return "must be a string, number, boolean, array or table; a date or time is none"
+
+
+def has_surrogates(text: str) -> bool:
+    """Say whether `text` holds lone surrogates: they are no Unicode and cannot be sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def toml_problem(name: str, text: str, error: ValueError) -> Problem:

@@ -16,12 +16,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from proxy.complaints import build, toml_problem
+from proxy.complaints import Complaint, build, toml_problem
 from proxy.errors import InvalidFiles, Problem
 from proxy.locate import Path as Place
 from proxy.locate import field_name, line_of, toml_lines
 from proxy.settings import Settings, complaints
-from proxy.versions.content import Complaint
 
 DEFAULT_FILE = "config/proxy.toml"
 

@@ -152,6 +152,15 @@ def test_no_modules_import_one_another_in_a_circle():
     assert circle_in(graph) == []
 
 
+def test_no_packages_import_one_another_in_a_circle():
+    graph = {part: set() for part in RANK}
+    for module in OURS:
+        mine = part_of(module)
+        graph[mine] |= {part_of(name) for name in ours(module)} - {mine}
+
+    assert circle_in(graph) == []
+
+
 def only_for_types(module):
     """Return what is imported under `if TYPE_CHECKING`: never at run time."""
     guards = [

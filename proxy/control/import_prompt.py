@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
+from proxy.complaints import Complaint
 from proxy.control.folder import write_folder
 from proxy.dialects.stored_prompt import StoredPrompt, read_stored_prompt
 from proxy.errors import InvalidArgument, InvalidFiles, Problem, UnsavedChanges
 from proxy.locate import Lines, Path, field_name, json_lines, line_of
 from proxy.versions import checkout, sources
-from proxy.versions.content import Complaint
 from proxy.versions.names import is_model_name
 
 

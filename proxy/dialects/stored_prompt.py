@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from proxy.complaints import build
+from proxy.complaints import Complaint, build
 from proxy.dialects.stored_prompt_texts import Said, read_said, read_variables
-from proxy.versions.content import Complaint, Content, complaints
+from proxy.versions.content import Content, complaints
 
 NAME = "openai.responses"
 

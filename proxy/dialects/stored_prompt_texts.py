@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from proxy.complaints import Complaint
 from proxy.dialects.messages import SYSTEM_ROLES
-from proxy.versions.content import Complaint
 from proxy.versions.template import IDENTIFIER, placeholders
 
 Path = tuple[str | int, ...]

@@ -16,12 +16,11 @@ from typing import Annotated, Any, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
 
-from proxy.complaints import build, toml_problem
+from proxy.complaints import Complaint, build, toml_problem
 from proxy.errors import InvalidFiles, Problem
 from proxy.evals.expectation import PARAMETERS, Expectation, is_schema
 from proxy.evals.json_path import is_json_path
 from proxy.locate import field_name, line_of, toml_lines
-from proxy.versions.content import Complaint
 from proxy.versions.evidence import Gate
 from proxy.versions.sources import EVALS_FILE
 

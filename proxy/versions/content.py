@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from proxy.complaints import Complaint
 from proxy.versions.routing import Routing, VendorModel, routing_complaints
 from proxy.versions.template import IDENTIFIER, placeholders
 from proxy.versions.values import Integer, JsonObject, Number, Part, Scalar, Text, ToolName
@@ -153,11 +154,6 @@ class Content(Part):
         for path, complaint in complaints(self):
             raise ValueError(f"{'.'.join(map(str, path))}: {complaint}")
         return self
-
-
-Complaint = tuple[tuple[str | int, ...], str]
-"""Where in the content something is wrong, and what. Inside a text, the last part of the path is
-the name of a placeholder."""
 
 
 def complaints(content: Content) -> list[Complaint]:

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.complaints import build, toml_problem
+from proxy.complaints import Complaint, build, toml_problem
 from proxy.errors import InvalidFiles, Problem
 from proxy.locate import Lines, Path, field_name, json_lines, json_places, line_of, toml_lines
-from proxy.versions.content import MAX_CONTENT_BYTES, Complaint, Content, complaints
+from proxy.versions.content import MAX_CONTENT_BYTES, Content, complaints
 from proxy.versions.identity import canonical
 from proxy.versions.template import cut
 

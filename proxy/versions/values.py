@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from proxy.complaints import MAX_SAFE_INTEGER, has_surrogates, unfit
 from proxy.versions.names import is_model_name
-
-# RFC 8785 numbers are IEEE doubles: a larger integer would not survive the canonical form.
-MAX_SAFE_INTEGER = 2**53 - 1
-
-
-def unfit(value: Any) -> str:
-    """Say why a scalar cannot be kept (TOML has dates, infinities, 64-bit integers); "" if it can.
-
-    The canonical form writes a double from 2^53 up to 1e21 as an integer, which a reader could
-    not tell from one that lost digits: neither is kept.
-    """
-    if value is None or isinstance(value, bool):
-        return ""
-    if isinstance(value, str):
-        return "is not valid Unicode" if has_surrogates(value) else ""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "numbers must be finite"
-    if isinstance(value, int | float):
-        lost = abs(value) > MAX_SAFE_INTEGER and (isinstance(value, int) or abs(value) < 1e21)
-        return "integers must lie within 2^53 - 1" if lost else ""
-    return "must be a string, number, boolean, array or table; a date or time is none"
-
-
-def has_surrogates(text: str) -> bool:
-    """Say whether `text` holds lone surrogates: they are no Unicode and cannot be sent."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _plain_json(value: Any) -> Any:

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from proxy.complaints import MAX_SAFE_INTEGER, unfit
 from proxy.versions.content import Content
 from proxy.versions.template import placeholders
-from proxy.versions.values import MAX_SAFE_INTEGER, unfit
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 keys = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
