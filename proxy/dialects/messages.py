@@ -8,7 +8,9 @@ if there are any; of a long list only those are then cut off and the rest goes o
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 
@@ -47,6 +49,7 @@ class _Said(msgspec.Struct, gc=False):
 
 _NOTHING = Raw(b"[]")
 _ROLES = msgspec.json.Decoder(list[_Role])
+_ROLE = attrgetter("role")
 _SAID = msgspec.json.Decoder(_Said)
 
 
@@ -62,23 +65,26 @@ def sort_messages(raw: Raw) -> Sorted:
     """Find the system messages of a raw list. Raises `InvalidRequest` if it holds no objects."""
     if not starts_list(raw):
         raise InvalidRequest("messages must be a list")
-    roles = read_as(_ROLES, raw, "every message must be an object")
-    marks = [item.role in SYSTEM_ROLES for item in roles]
-    if True not in marks:
-        return Sorted((), (list_inner(raw),) if marks else ())
-    count = marks.count(True)
-    if len(raw) >= LONG_BYTES and all(marks[:count]) and count < len(marks):
+    found = read_as(_ROLES, raw, "every message must be an object")
+    roles = list(map(_ROLE, found))
+    if SYSTEM_ROLES.isdisjoint(roles):
+        return Sorted((), (list_inner(raw),) if roles else ())
+    count = sum(map(roles.count, SYSTEM_ROLES))
+    if not SYSTEM_ROLES.issuperset(roles[:count]):
+        return _sort_all(raw, roles)
+    if len(raw) >= LONG_BYTES and count < len(roles):
         cut = _cut_front(memoryview(raw), count)
         if cut is not None:
             return cut
-    return _sort_all(raw, marks)
+    items = read_list(raw)
+    return Sorted(tuple(items[:count]), (b",".join(items[count:]),) if count < len(roles) else ())
 
 
-def _sort_all(raw: Raw, marks: list[bool]) -> Sorted:
+def _sort_all(raw: Raw, roles: Sequence[str]) -> Sorted:
     system: list[Raw] = []
     others: list[Raw] = []
-    for item, mark in zip(read_list(raw), marks, strict=True):
-        (system if mark else others).append(item)
+    for item, role in zip(read_list(raw), roles, strict=True):
+        (system if role in SYSTEM_ROLES else others).append(item)
     return Sorted(tuple(system), (b",".join(others),) if others else ())
 
 

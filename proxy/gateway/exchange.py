@@ -258,7 +258,7 @@ class ManagedExchange(Ending):
         self._observer = self._endpoint.observer(stream=stream)
         self._framed = head.length is not None
         self._began = True
-        headers = b"".join((returned(head.headers), request_id_line(self._line), self._stamps()))
+        headers = b"".join((*returned(head.headers), request_id_line(self._line), self._stamps()))
         self._connection.start(status_line(status), headers, head.length)
         # The body was kept for another attempt; there is none any more.
         self._request.body = b""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from proxy.dialects.base import Dialect
 from proxy.gateway.query import take_keys
@@ -32,6 +32,8 @@ WITH_CREDENTIAL = frozenset(
         b"x-goog-user-project",
     }
 )
+
+_FORWARDED_WITH_CREDENTIAL = FORWARDED | WITH_CREDENTIAL
 
 # From the vendor to the app: what SDKs read, request ids and rate limits. Never framing, cookies,
 # or what speaks about the vendor's host; never a stamp that is not ours.
@@ -71,8 +73,10 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 def with_keys(dialect: Dialect, head: Head) -> tuple[bytes, Headers]:
     """Return the query without the keys that apps of `dialect` may put there, and the headers with
     them."""
+    if b"?" not in head.target:
+        return b"", head.headers
     query = head.query
-    if not query or not dialect.query_keys:
+    if not dialect.query_keys:
         return query, head.headers
     query, keys = take_keys(query, dialect.query_keys)
     return query, [*head.headers, *(one for one in keys if one[0] not in head.fields)]
@@ -92,20 +96,13 @@ def upstream_head(
     The vendor is asked not to compress: the answer's bytes go through unchanged, and what an
     observer cannot read it cannot count.
     """
-    prefixes = dialect.forwarded_prefixes
-    passed = [
-        b"%b: %b\r\n" % item
-        for item in headers
-        if item[0] in FORWARDED
-        or item[0].startswith(prefixes)
-        or (credential is None and item[0] in WITH_CREDENTIAL)
-    ]
+    names = FORWARDED if credential is not None else _FORWARDED_WITH_CREDENTIAL
+    passed = lines(headers, names, dialect.forwarded_prefixes)
     if dialect.added_headers:
-        passed += _missing(dialect, headers)
+        passed += lines(_missing(dialect, headers))
     return b"".join(
         (
-            b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (target, host),
-            credential or b"",
+            *(b"POST ", target, b" HTTP/1.1\r\nhost: ", host, b"\r\n", credential or b""),
             *passed,
             b"content-type: application/json\r\naccept-encoding: identity\r\n"
             b"content-length: %d\r\n\r\n" % length,
@@ -113,9 +110,22 @@ def upstream_head(
     )
 
 
-def _missing(dialect: Dialect, headers: Headers) -> list[bytes]:
+def lines(
+    headers: Iterable[tuple[bytes, bytes]],
+    names: Collection[bytes] = (),
+    prefixes: tuple[bytes, ...] = (b"",),
+) -> list[bytes]:
+    """Return the lines of those headers that have one of these names, or begin so, in pieces."""
+    pieces: list[bytes] = []
+    for name, value in headers:
+        if name in names or name.startswith(prefixes):
+            pieces += (name, b": ", value, b"\r\n")
+    return pieces
+
+
+def _missing(dialect: Dialect, headers: Headers) -> Headers:
     names = {name for name, _ in headers}
-    return [b"%b: %b\r\n" % item for item in dialect.added_headers if item[0] not in names]
+    return [item for item in dialect.added_headers if item[0] not in names]
 
 
 def with_lists(headers: Headers, lists: Headers | tuple[tuple[bytes, bytes], ...]) -> Headers:
@@ -131,22 +141,14 @@ def with_lists(headers: Headers, lists: Headers | tuple[tuple[bytes, bytes], ...
     return headers
 
 
-def returned(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the header lines of a vendor's answer that go to the app."""
-    return b"".join(
-        [
-            b"%b: %b\r\n" % item
-            for item in headers
-            if item[0] in _RETURNED or item[0].startswith(_RETURNED_PREFIXES)
-        ]
-    )
+def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """Return the header lines of a vendor's answer that go to the app, in pieces."""
+    return lines(headers, _RETURNED, _RETURNED_PREFIXES)
 
 
-def returned_through(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def returned_through(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     """Do as `returned` with the answer to what was passed through."""
-    kept = list(headers)
-    also = [b"%b: %b\r\n" % item for item in kept if item[0] in _RETURNED_THROUGH]
-    return returned(kept) + b"".join(also)
+    return lines(headers, _RETURNED | _RETURNED_THROUGH, _RETURNED_PREFIXES)
 
 
 def sent_request_id(given: bytes | None) -> str | None:

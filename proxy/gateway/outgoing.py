@@ -16,7 +16,7 @@ def outgoing(
 ) -> tuple[bytes, list[Buffer], int]:
     """Return head, pieces of the body and their size in bytes, for a request whose head was
     `asked`. Raises `RequestError` if the vendor's key cannot be had at `now`."""
-    credential = route.credential.line(now) if route.credential else None
+    credential = route.credential.line(now) if route.credential is not None else None
     body, model, calls = made.body(target), made.targets[target].model, route.calls
     query, headers = with_keys(endpoint.dialect, asked)
     path = endpoint.upstream_path(asked.target, model, route.prefix)
@@ -24,13 +24,8 @@ def outgoing(
         path += query
     else:
         body, path = calls.body(body), calls.target(path[len(route.prefix) :], model, query)
+    if made.composed.headers:
+        headers = with_lists(headers, made.composed.headers)
     size = sum(map(len, body))
-    head = upstream_head(
-        path,
-        route.host,
-        with_lists(headers, made.composed.headers),
-        endpoint.dialect,
-        credential,
-        size,
-    )
+    head = upstream_head(path, route.host, headers, endpoint.dialect, credential, size)
     return head, body, size

@@ -137,7 +137,7 @@ class PassingExchange(Ending):
             self._fail(unfit)
             return
         self._line.status, self._began = head.status, True
-        headers = (returned_through(head.headers), request_id_line(self._line), self._stamps())
+        headers = (*returned_through(head.headers), request_id_line(self._line), self._stamps())
         self._connection.start(status_line(head.status), b"".join(headers), head.length)
 
     def _stamps(self) -> bytes:

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from proxy.dialects.registry import DIALECTS
 from proxy.gateway.calls import Calls
-from proxy.gateway.headers import FORWARDED, WITH_CREDENTIAL
+from proxy.gateway.headers import FORWARDED, WITH_CREDENTIAL, lines
 from proxy.gateway.routes import dialect_of
 from proxy.http.head import Head
 
@@ -91,14 +91,10 @@ def through_head(
     prefixes = tuple(
         {prefix for dialect in DIALECTS.values() for prefix in dialect.forwarded_prefixes}
     )
-    passed = [
-        b"%b: %b\r\n" % item
-        for item in head.headers
-        if item[0] in FORWARDED
-        or item[0] in ALSO_FORWARDED
-        or item[0].startswith(prefixes)
-        or (credential is None and item[0] in WITH_CREDENTIAL)
-    ]
+    names = FORWARDED | ALSO_FORWARDED
+    passed = lines(
+        head.headers, names if credential is not None else names | WITH_CREDENTIAL, prefixes
+    )
     query = head.query if credential is None else query_without_keys(head.query)
     path = path or head.path
     target = calls.target(path, "", query) if calls is not None else prefix + path + query
