@@ -46,7 +46,7 @@ class UnknownModel(RequestError):
 
 class UnknownVersionAsked(RequestError):
     status, code, fault = 404, "unknown_version", "caller"
-    text = "this version or label does not exist"
+    text = "the proxy, which numbers versions itself, has no such version or label"
 
 
 class NotPinned(RequestError):

@@ -115,7 +115,7 @@ class ManagedExchange(Ending):
 
     def _forward(self, asked: Asked, route: VendorRoute) -> None:
         """Send a request on as it is. Raises `UnknownModel` for what can be no vendor's model."""
-        self._line.unmanaged = True
+        self._line.unmanaged, self._line.label = True, None
         self._start(passthrough(asked, route.name, self._request.body))
 
     async def _fetch(self, asked: Asked, address: Address) -> None:

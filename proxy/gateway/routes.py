@@ -25,6 +25,7 @@ MISSING = "an OpenAI SDK's base_url must end in /v1"
 TWICE = "an Anthropic SDK's base_url must not end in /v1"
 DOUBLED = "an SDK that adds /v1 by itself gets a base URL without it"
 SLASHES = "it has a slash too many"
+ELSEWHERE = "other paths are passed on to a vendor only where models.unmanaged says so"
 NO_CALL = "a model has no call of that name"
 VERSIONED = "a Google SDK's base_url must not end in a version of the API"
 
@@ -80,7 +81,7 @@ class Table:
         path = head.path
         endpoint = self.endpoint(path)
         if endpoint is None and self.listed(path) is None:
-            raise NotFound(hint=self._hint(path))
+            raise NotFound(hint=self._hint(path) or ELSEWHERE)
         if endpoint is None and head.method == b"POST" and b":" in path:
             raise NotFound(hint=NO_CALL)
         if head.method != (b"GET" if endpoint is None else b"POST"):

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 
 
 async def facts(url: str, *command: object, cwd: Path | None = None) -> dict[str, Any]:

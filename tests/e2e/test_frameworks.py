@@ -10,6 +10,7 @@ from tests.e2e.environments import HERE, node_of, python_of
 from tests.e2e.models import JACKETS, SHOWN
 from tests.harness import running_proxy
 
+QUESTION = "What should I wear?"
 TOLD = "The tool said: three jackets"
 SPOKEN = ["openai.chat", "openai.responses", "openai.embeddings", "openai.completions"]
 
@@ -113,3 +114,44 @@ async def test_pydantic_ai_sees_a_vendor(proxy, interpreter):
     assert found["unknown_model"] == {"error": "ModelNotFoundError", "status": 404}
     assert found["vendor_refuses"] == {"error": "ModelRateLimitError", "status": 429}
     assert found["broken_stream"]["error"] == "ModelAPIError"
+
+
+def elsewhere(vendor, id):
+    """Return a model of another dialect's vendor that lets apps bring their tools."""
+    text = f"""
+[model]
+vendor = "{vendor}"
+id = "{id}"
+[generation]
+max_output_tokens = 300
+[policy]
+tools = "extend"
+"""
+    return {"version.toml": text, "system.md": "You recommend jackets.\n"}
+
+
+@pytest.fixture
+async def elsewhere_proxy(tmp_path, vendor):
+    names = {"claude": "anthropic.messages", "gemini": "gemini.generate"}
+    vendors = {name: {"base_url": vendor.url, "dialects": [one]} for name, one in names.items()}
+    models = {name: elsewhere(name, f"{name}-9") for name in names}
+    async with running_proxy(tmp_path, vendor.url, models, {"vendors": vendors}) as running:
+        yield running
+
+
+async def test_frameworks_see_anthropic_and_google_too(elsewhere_proxy, interpreter):
+    found = await facts(elsewhere_proxy.url, interpreter, HERE / "drive_frameworks.py")
+
+    told = {"LangChain": "search_catalogue", "PydanticAI": "three jackets"}
+    for name, outcome in found.items():
+        framework, model, fact = name.split("_", 2)
+        if fact in ("text", "stream"):
+            assert outcome["result"].startswith(f"[{model}-9"), name
+            assert outcome["result"].endswith(f"jackets.] You asked: {QUESTION}"), name
+        elif fact == "tools":
+            assert told[framework] in outcome["result"], name
+        elif fact == "structured":
+            assert isinstance(outcome["result"], float), name
+        else:
+            assert outcome["told"] is True, name
+    assert len(found) == 20

@@ -48,6 +48,7 @@ async def test_they_are_stamped_unversioned(scene):
     assert answer.header("x-proxy-upstream") == "openai/gpt-4.1;attempt=1"
     line = await scene.line()
     assert (line["version"], line["digest"], line["vendor_model"]) == (None, None, "gpt-4.1")
+    assert (line["unmanaged"], line["label"]) == (True, None)
 
 
 @pytest.mark.vendor(overrides=PASSING)
