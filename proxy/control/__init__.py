@@ -1,8 +1,8 @@
 """Use cases: all that an operator can do. Nothing is printed here; `cli` does that.
 
 - Versions: `register`, `adopt` (from captured requests), `import_prompt`, `checkout`, `catalog`
-  (lists, one version, differences), `render`; `folder` reads and writes a model's files, `git`
-  asks git, `references` goes from what was typed to a version.
+  (lists, one version, differences), `render`; `folder` reads and writes a model's files,
+  `bounded_file` reads others, `git` asks git, `references` goes from what was typed to a version.
 - Pins: `pin`, `back` (rollback, undo), `freeze`; `prepare` before a swap, `act` the swap
   itself, `confirm` after it; `history`, `status`, `check`, `verify_deploy`, `repair`,
   `first_run`.

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from proxy.control.act import Act
+from proxy.control.bounded_file import read_bytes
 from proxy.control.eval_subject import Named, named
 from proxy.control.gate import GateReport, follow
 from proxy.control.results import result_json
 from proxy.control.standing import Standing, standing
 from proxy.control.suite_files import SuiteFiles, find_suite
-from proxy.errors import InvalidArgument, InvalidFiles, Problem
+from proxy.errors import InvalidArgument
 from proxy.evals.elsewhere import MAX_BYTES, read
 from proxy.evals.suite import Suite, gate_of
 from proxy.store.base import Store
@@ -80,7 +81,7 @@ async def attach(
     now = (await store.guards(model)).gate
     files = _current(models_dir / model) if suite == CURRENT else None
     answered = files.suite.digest if files is not None else _answered(suite, now)
-    result = read(_raw(file), model, version.digest, answered, act.by)
+    result = read(read_bytes(file, MAX_BYTES), model, version.digest, answered, act.by)
     if files is not None:
         _require_cases(result, files.suite)
     elif now is not None and now.suite == answered:
@@ -146,14 +147,3 @@ def _checked(suite: str | None) -> str | None:
             "this is no suite", hint=f"{CURRENT}, {GATE}, or sha256: and 64 lower-case hex digits"
         )
     return suite
-
-
-def _raw(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(MAX_BYTES + 1)
-    except OSError:
-        raise InvalidFiles([Problem(str(file), 0, "", "cannot be read")]) from None
-    if len(raw) > MAX_BYTES:
-        raise InvalidFiles([Problem(str(file), 0, "", f"is larger than {MAX_BYTES} bytes")])
-    return raw

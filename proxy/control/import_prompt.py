@@ -9,6 +9,7 @@ from pathlib import Path as File
 from typing import Any
 
 from proxy.complaints import Complaint
+from proxy.control.bounded_file import read_text
 from proxy.control.folder import write_folder
 from proxy.dialects.stored_prompt import StoredPrompt, read_stored_prompt
 from proxy.errors import InvalidArgument, InvalidFiles, Problem, UnsavedChanges
@@ -62,7 +63,7 @@ def import_prompt(file: File, models_dir: File, wish: Wish) -> ImportReport:
     Raises `InvalidFiles` with everything that is wrong or not understood, `InvalidArgument` if the
     model has no name, `UnsavedChanges` if its folder holds one, `NotWritable`.
     """
-    text = _text(file)
+    text = read_text(file, sources.MAX_FILE_BYTES)
     stored = read_stored_prompt(_parsed(file, text), wish.vendor, wish.vendor_model)
     problems = [*sources.repeated_keys(str(file), text), *_problems(file, text, stored.wrong)]
     left_out = _problems(file, text, stored.left_out)
@@ -79,22 +80,6 @@ def import_prompt(file: File, models_dir: File, wish: Wish) -> ImportReport:
     write_folder(folder, files, unwanted)
     written, removed = tuple(files), tuple(sorted(unwanted))
     return ImportReport(model, folder, stored.id, written, removed, tuple(left_out))
-
-
-def _text(file: File) -> str:
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(sources.MAX_FILE_BYTES + 1)
-    except OSError:
-        raise InvalidFiles([Problem(str(file), 0, "", "cannot be read")]) from None
-    if len(raw) > sources.MAX_FILE_BYTES:
-        raise InvalidFiles(
-            [Problem(str(file), 0, "", f"is larger than {sources.MAX_FILE_BYTES} bytes")]
-        )
-    try:
-        return raw.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError:
-        raise InvalidFiles([Problem(str(file), 0, "", "is not valid UTF-8")]) from None
 
 
 def _parsed(file: File, text: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from proxy.control.bounded_file import read_bytes, read_text
 from proxy.errors import InvalidFiles, Problem
 from proxy.evals.expectation import Scorer
 from proxy.evals.suite import Suite, gate_of, parse, scorer_files
@@ -77,21 +78,7 @@ def scorer_names(folder: Path) -> frozenset[str]:
 
 
 def _text(file: Path) -> str:
-    try:
-        return _bytes(file).decode().removeprefix("\ufeff").replace("\r\n", "\n")
-    except UnicodeDecodeError:
-        raise InvalidFiles([Problem(str(file), 0, "", "is not valid UTF-8")]) from None
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_FILE_BYTES + 1)
-    except OSError:
-        raise InvalidFiles([Problem(str(file), 0, "", "cannot be read")]) from None
-    if len(content) > MAX_FILE_BYTES:
-        raise InvalidFiles([Problem(str(file), 0, "", f"is larger than {MAX_FILE_BYTES} bytes")])
-    return content
+    return read_text(file, MAX_FILE_BYTES).replace("\r\n", "\n")
 
 
 def _scorer(folder: Path, name: str) -> bytes:
@@ -99,7 +86,7 @@ def _scorer(folder: Path, name: str) -> bytes:
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
         raise InvalidFiles([Problem(str(file), 0, "", "lies outside the model's folder")])
-    return _bytes(file)
+    return read_bytes(file, MAX_FILE_BYTES)
 
 
 def load_scorers(files: SuiteFiles) -> dict[str, Scorer]:
