@@ -27,8 +27,8 @@ Without VERSION, or with `files`, it is about what the folder holds now; with
 its own, made of the names of its cases. --suite current says that it answers
 the one in evals.toml of the files here, which the gate then follows as after
 eval; --suite gate, the one that the gate in force asks for, whatever the files
-say. That is your word, since nothing here has seen what was asked; but it must
-have a result for each case, by its name. This evaluates nothing and pins nothing.
+say. That is your word, since nothing here has seen what was asked; but it has
+to have a result for each case, by its name. This evaluates and pins nothing.
 
 examples:
   proxyctl attach recommender v7 --file junit.xml

@@ -39,10 +39,10 @@ A run that was broken off goes on where it was; --fresh begins anew. With
 the gate compares with prod and the version there has no result yet, it is
 evaluated too.
 
-The cases are those of the files here, whatever version is named: their digest is
-shown and kept, and scores in two suites are not compared. The gate follows the
-files as register has it, unless the version is not registered, or --no-gate.
---check says by the exit status whether the version would pass.
+The cases are those of the files here, whatever version is named: their digest
+is shown and kept, and scores in two suites are not compared. The gate follows
+the files as register has it, but not with --no-gate, nor if the version is not
+registered. --check says by the exit status whether the version would pass.
 
 The cases may name Python functions of the folder: those are run here, so
 evaluate only what you would run. This calls the vendor, which costs; --simulate
@@ -51,7 +51,7 @@ does not, and proves nothing but that it runs. It registers and pins nothing.
 examples:
   proxyctl eval recommender
   proxyctl eval recommender v7 --repeats 5
-  proxyctl eval recommender --check --no-gate --markdown      on a pull request
+  proxyctl eval recommender --check --no-gate       on a pull request
   proxyctl eval recommender v7 --proxy http://127.0.0.1:8080
 """
 

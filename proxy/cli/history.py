@@ -24,6 +24,7 @@ from proxy.cli.page import (
     when,
 )
 from proxy.control.back import HISTORY_LIMIT
+from proxy.control.gate_history import gate_changes
 from proxy.control.history import at, history
 from proxy.versions.record import Event, Kind
 
@@ -73,17 +74,18 @@ def _history_page(events: Sequence[Event]) -> list[Block]:
     if not events:
         return [line(dim("nothing was pinned yet"))]
     headers = ("when", "label", "from", "to", "how", "by", "why")
-    return [Table(headers, tuple(map(_row, events)))]
+    changes = gate_changes(events)
+    return [Table(headers, tuple(_row(event, changes.get(event, "")) for event in events))]
 
 
-def _row(event: Event) -> tuple[Cell, ...]:
+def _row(event: Event, change: str) -> tuple[Cell, ...]:
     return (
         when(event.at),
         event.label,
         *_moved(event),
         _how(event),
         event.by,
-        event.reason,
+        "; ".join(filter(None, (change, event.reason))),
     )
 
 
@@ -91,6 +93,8 @@ def _moved(event: Event) -> tuple[Cell, Cell]:
     """Return from where to where; nothing for an event that is about no version."""
     if not (event.previous or event.version):
         return "", ""
+    if event.kind is Kind.RATIFY:
+        return "", short(event.version, event.model)
     return short(event.previous, event.model), strong(short(event.version, event.model))
 
 

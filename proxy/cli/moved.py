@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from proxy.cli.page import (
     DONE,
@@ -26,11 +26,12 @@ from proxy.control.prepare import several
 from proxy.store.base import Moved
 
 
-def answer(report: PinReport) -> Answer:
-    """Return the answer: exit status 3 if fewer proxies confirmed than were demanded."""
+def answer(report: PinReport, notes: Iterable[str] = ()) -> Answer:
+    """Return the answer, with `notes` at its end: exit status 3 if fewer proxies confirmed than
+    were demanded."""
     return Answer(
         facts=report.json(),
-        page=tuple(_page(report)),
+        page=(*_page(report), *(line(dim(note)) for note in notes)),
         warnings=tuple(_warnings(report)),
         status=DONE if report.confirmation.enough else NOT_CONFIRMED,
     )

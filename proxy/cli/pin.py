@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import click
 
 from proxy.cli import moved
 from proxy.cli.command import Call, Verb
 from proxy.cli.options import acting, labelled, reasoned, waiting
 from proxy.cli.page import Answer
-from proxy.control.act import Act
+from proxy.control.act import Act, PinReport
 from proxy.control.confirm import Wait
 from proxy.control.pin import Want, pin
+from proxy.store.base import Store
 
 HELP = """\
 Point a label at a version, and wait until every live proxy serves it.
@@ -63,17 +66,19 @@ def command(
     if len(pairs) % 2:
         raise click.UsageError("give a VERSION for every NAME")
     wants = [Want(*pair) for pair in zip(pairs[::2], pairs[1::2], strict=True)]
-    report = call.run(
-        lambda store: pin(
-            store,
-            wants,
-            act,
-            wait,
-            label=label,
-            expect=expect,
-            revoke=revoke,
-            force=force,
-        ),
-        operation=act.operation,
-    )
-    return moved.answer(report)
+
+    async def work(store: Store) -> tuple[PinReport, list[str]]:
+        report = await pin(
+            store, wants, act, wait, label=label, expect=expect, revoke=revoke, force=force
+        )
+        return report, [note async for note in _forced(store, report)] if force else []
+
+    report, notes = call.run(work, operation=act.operation)
+    return moved.answer(report, notes)
+
+
+async def _forced(store: Store, report: PinReport) -> AsyncIterator[str]:
+    """Say of each version that somebody has to ratify it yet."""
+    for one in report.moved:
+        if f"{one.label}:{one.id}" in (await store.guards(one.model)).unratified:
+            yield f"forced: status shows it until proxyctl ratify {one.model} --reason WHY"

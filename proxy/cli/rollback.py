@@ -7,10 +7,11 @@ import click
 from proxy.cli import moved
 from proxy.cli.command import Call, Verb
 from proxy.cli.options import acting, labelled, reasoned, waiting
-from proxy.cli.page import Answer
+from proxy.cli.page import Answer, short
 from proxy.control.act import Act
 from proxy.control.back import rollback
 from proxy.control.confirm import Wait
+from proxy.store.base import Moved
 
 HELP = """\
 Go back to the version that the label held before, and revoke the one that is
@@ -43,4 +44,9 @@ def command(call: Call, model: str, to: str | None, label: str, act: Act, wait: 
         lambda store: rollback(store, model, act, wait, label=label, to=to),
         operation=act.operation,
     )
-    return moved.answer(report)
+    return moved.answer(report, [_revoked(one) for one in report.moved if one.previous != one.id])
+
+
+def _revoked(one: Moved) -> str:
+    left = short(one.previous, one.model)
+    return f"{left} is revoked: it comes back by undo, or by pin --force with a reason"

@@ -11,6 +11,7 @@ from proxy.cli.page import (
     Answer,
     Block,
     Cell,
+    Span,
     Table,
     ago,
     bad,
@@ -112,21 +113,15 @@ def _rows(model: ModelState) -> Iterator[tuple[Cell, ...]]:
     notes = _notes(model)
     if not model.labels:
         newest = short(model.newest.id, model.model)
-        yield (model.model, "", dim("nothing"), "", "", f"newest is {newest}", notes)
+        yield (model.model, "", dim("nothing"), "", "", f"newest is {newest}", notes or "")
     for label in model.labels:
         yield _label_row(model, label, notes)
-        notes = ""
+        notes = None
 
 
-def _label_row(model: ModelState, state: LabelState, notes: Cell) -> tuple[Cell, ...]:
+def _label_row(model: ModelState, state: LabelState, notes: Span | None) -> tuple[Cell, ...]:
     event = state.event
     held = good(short(state.pin.id, model.model)) if state.pin else bad("broken")
-    if state.pin is not None and event is None:
-        notes = bad("unrecorded: set by hand")
-    if state.pin is not None and (state.label, state.pin.id) in model.forced:
-        notes = bad("forced, not ratified")
-    elif event is not None and event.forced:
-        notes = warning("forced")
     return (
         model.model,
         state.label,
@@ -134,15 +129,31 @@ def _label_row(model: ModelState, state: LabelState, notes: Cell) -> tuple[Cell,
         when(event.at) if event else "",
         event.by if event else "",
         event.reason if event else "",
-        notes,
+        _both(_remarks(model, state), notes),
     )
 
 
-def _notes(model: ModelState) -> Cell:
+def _remarks(model: ModelState, state: LabelState) -> Span | None:
+    event = state.event
+    if state.pin is not None and (state.label, state.pin.id) in model.forced:
+        return bad("forced, not ratified")
+    if state.pin is not None and event is None:
+        return bad("unrecorded: set by hand")
+    return warning("forced") if event is not None and event.forced else None
+
+
+def _notes(model: ModelState) -> Span | None:
     if not model.guards.frozen:
-        return ""
+        return None
+    who = f" by {model.freeze.by}, {when(model.freeze.at)}" if model.freeze is not None else ""
     reason = model.guards.frozen_reason
-    return warning(f"frozen: {reason}" if reason else "frozen")
+    return warning(f"frozen{who}" + (f": {reason}" if reason else ""))
+
+
+def _both(first: Span | None, second: Span | None) -> Cell:
+    if first is None or second is None:
+        return first or second or ""
+    return Span(f"{first.text}; {second.text}", first.style)
 
 
 def _proxy(proxy: ProxyState, state: Status) -> tuple[Cell, ...]:

@@ -11,7 +11,7 @@
   asks all questions, `eval_ask` one, `eval_dialects` says how, `eval_scoring` scores answers in
   threads, `eval_progress` keeps answers for a run that goes on later; `suite_files` reads
   `evals.toml`, `attach` takes results of other tools, `results` is what scripts read,
-  `standing` what a result means, `compare`, `gate`.
+  `standing` what a result means, `compare`, `gate`, `gate_history` how it changed.
 - Drills: `rehearse` begins one, `course` is the drill while it runs, `drill` what it showed,
   `drill_evals` its cases, `live` whether `prod` may be used.
 """

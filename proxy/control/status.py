@@ -21,6 +21,7 @@ from proxy.versions.record import (
     PROD,
     Event,
     Guards,
+    Kind,
     Member,
     Pin,
     Pins,
@@ -54,9 +55,10 @@ class LabelState:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """One model. `back` is where a rollback of prod would go; None: nowhere. `drill_age_s` is how
-    long ago the last drill was; None: there was none. `drill_due` says that this is too long, or
-    that it did not show what it had to."""
+    """One model. `back` is where a rollback of prod would go; None: nowhere. `freeze` is who froze
+    it and when; None: it is not frozen, or that is too long ago. `drill_age_s` is how long ago the
+    last drill was; None: there was none. `drill_due` says that this is too long, or that it did not
+    show what it had to."""
 
     model: str
     count: int
@@ -64,6 +66,7 @@ class ModelState:
     labels: tuple[LabelState, ...]
     guards: Guards
     back: str | None
+    freeze: Event | None = None
     drill_age_s: float | None = None
     drill_due: bool = False
 
@@ -75,6 +78,8 @@ class ModelState:
             "labels": {state.label: state.json() for state in self.labels},
             "frozen": self.guards.frozen,
             "frozen_reason": self.guards.frozen_reason,
+            "frozen_by": self.freeze.by if self.freeze is not None else None,
+            "frozen_at": self.freeze.at if self.freeze is not None else None,
             "revoked": self.guards.revoked,
             "rollback_target": self.back,
             "gate": gate_json(self.guards.gate),
@@ -243,7 +248,13 @@ async def _model_state(store: Store, model: str, pins: Pins) -> ModelState:
         labels=label_states(pins, model, events),
         guards=guards,
         back=where_back(pins, model, events, guards),
+        freeze=_freeze(events) if guards.frozen else None,
     )
+
+
+def _freeze(events: Sequence[Event]) -> Event | None:
+    """Return the event, of those that come newest first, that froze a model which is frozen."""
+    return next((event for event in events if event.kind is Kind.FREEZE), None)
 
 
 def label_states(pins: Pins, model: str, events: Sequence[Event]) -> tuple[LabelState, ...]:

@@ -57,6 +57,29 @@ def test_the_history_is_a_table(said):
     ]
 
 
+def test_a_rollback_says_that_the_version_which_is_left_is_revoked(said):
+    said.ctl.versions(2)
+
+    page = said("rollback", "recommender")
+
+    assert "v2-HEX is revoked: it comes back by undo, or by pin --force with a reason" in page
+
+
+def test_a_forced_pin_says_that_somebody_has_to_ratify_it_and_status_who_froze(said):
+    # The worked example has a gate, and no version of it was evaluated here.
+    said.ctl.change("one")
+    said("gate", "recommender", "--accept", "--reason", "launch")
+    said("freeze", "recommender", "--reason", "sale", "--as", "bob")
+
+    forced = said("pin", "recommender", "v1", "--force", "--reason", "x", "--as", "ada")
+
+    assert "forced: status shows it until proxyctl ratify recommender --reason WHY" in forced
+    assert "forced, not ratified; frozen by bob, WHEN: sale" in said("status", "recommender")
+    said("ratify", "recommender", "--reason", "agreed")
+    assert "ratify" in said("history", "recommender")
+    assert "nothing  v1-HEX  ratify" not in said("history", "recommender")
+
+
 def test_versions_show_labels_and_revocations(said):
     said.ctl.versions(2)
     said("rollback", "recommender")
@@ -106,7 +129,8 @@ def test_status_says_what_stands_in_the_way(said):
     page = said("status")
 
     assert page.startswith("store  sqlite VERSION, .proxy/store.db\nepoch  1\n")
-    assert "frozen: sale" in page
+    assert "frozen by " in page
+    assert ", WHEN: sale" in page
     assert page.endswith("no proxy is live\n")
 
 

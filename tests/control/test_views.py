@@ -188,6 +188,7 @@ async def test_status_shows_everything_of_a_model(shop):
     assert answer["epoch"] == 2
     assert answer["store"].startswith("sqlite ")
     assert model["labels"]["prod"].pop("since").endswith("Z")
+    assert model.pop("frozen_at").endswith("Z")
     assert model == {
         "model": "shop",
         "versions": 2,
@@ -206,6 +207,7 @@ async def test_status_shows_everything_of_a_model(shop):
         },
         "frozen": True,
         "frozen_reason": "holidays",
+        "frozen_by": "ada@host",
         "revoked": {},
         "rollback_target": shop.ids["v1"],
         "gate": None,
