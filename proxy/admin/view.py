@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proxy import __version__
 from proxy.fleet.follow import Follower
+from proxy.observe.exposition import described
 from proxy.observe.log_sink import LogSink
 from proxy.observe.stats import Stats
 from proxy.versions.evidence import Drill
@@ -65,33 +67,44 @@ class AdminView:
     def metrics(self) -> Iterator[str]:
         """Yield lines in Prometheus' text format."""
         follower, state = self.follower, self.follower.state
+        yield from described("proxy_build_info", "gauge", "1, by the release that runs.")
+        yield f'proxy_build_info{{version="{__version__}"}} 1'
         gauges = {
-            "proxy_ready": self.is_ready,
-            "proxy_store_connected": state.connected,
-            "proxy_store_regressed": state.regressed,
-            "proxy_epoch": follower.snapshot.epoch,
-            "proxy_pins_rejected": len(state.rejected),
-            "proxy_leased": follower.reporter.leased,
-            "proxy_snapshot_saved": not follower.saver.not_saved,
-            "proxy_circuits_open": len(self.circuits()),
+            ("proxy_ready", "Whether it should get traffic."): self.is_ready,
+            ("proxy_store_connected", "Whether it follows the store."): state.connected,
+            ("proxy_store_regressed", "Whether the store knows less than it."): state.regressed,
+            ("proxy_epoch", "Up to which epoch it follows."): follower.snapshot.epoch,
+            ("proxy_pins_rejected", "Pins that it does not follow."): len(state.rejected),
+            ("proxy_leased", "Whether the fleet sees it."): follower.reporter.leased,
+            ("proxy_snapshot_saved", "Whether last known good is up to date."): (
+                not follower.saver.not_saved
+            ),
+            ("proxy_circuits_open", "Circuits that are not closed."): len(self.circuits()),
         }
-        for name, value in gauges.items():
-            yield f"# TYPE {name} gauge"
+        for (name, text), value in gauges.items():
+            yield from described(name, "gauge", text)
             yield f"{name} {int(value)}"
         yield from self._drill_lines()
-        yield "# TYPE proxy_log_lines_dropped_total counter"
+        dropped = "Log lines that were lost, because nobody read."
+        yield from described("proxy_log_lines_dropped_total", "counter", dropped)
         yield f"proxy_log_lines_dropped_total {self.sink.dropped}"
         yield from self.stats.lines()
 
     def _drill_lines(self) -> Iterator[str]:
         known = self.follower.drills
-        values: dict[str, Callable[[Drill], float]] = {
-            "proxy_drill_age_seconds": lambda drill: round(known.age_s(drill), 1),
-            "proxy_drill_rollback_seconds": lambda drill: round(drill.rollback_ms / 1000, 6),
-            "proxy_drill_reverted": lambda drill: int(drill.reverted),
+        values: dict[tuple[str, str], Callable[[Drill], float]] = {
+            ("proxy_drill_age_seconds", "Time since a model's last drill."): (
+                lambda drill: round(known.age_s(drill), 1)
+            ),
+            ("proxy_drill_rollback_seconds", "How long its rollback took."): (
+                lambda drill: round(drill.rollback_ms / 1000, 6)
+            ),
+            ("proxy_drill_reverted", "Whether behaviour went back."): (
+                lambda drill: int(drill.reverted)
+            ),
         }
-        for name, value in values.items():
-            yield f"# TYPE {name} gauge"
+        for (name, text), value in values.items():
+            yield from described(name, "gauge", text)
             for model, drill in sorted(known.known.items()):
                 yield f'{name}{{model="{model}"}} {value(drill)}'
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from proxy.observe.exposition import described
 from proxy.observe.request_line import RequestLine
 
 # Series are kept for ever, so their number is bounded; later combinations share one.
@@ -49,21 +50,25 @@ class Stats:
 
     def lines(self) -> Iterator[str]:
         """Yield the counters in Prometheus' text format."""
-        yield "# TYPE proxy_loop_lag_seconds gauge"
+        lag = "Longest delay of the event loop in the last minute or two."
+        yield from described("proxy_loop_lag_seconds", "gauge", lag)
         yield f"proxy_loop_lag_seconds {self.loop_lag_s:.3f}"
-        yield "# TYPE proxy_requests_in_flight gauge"
+        yield from described("proxy_requests_in_flight", "gauge", "Requests being answered.")
         yield f"proxy_requests_in_flight {self.in_flight}"
-        yield "# TYPE proxy_requests_total counter"
+        yield from described("proxy_requests_total", "counter", "Requests that ended.")
         for (version, dialect, outcome, status), count in sorted(self.requests.items()):
             labels = f'version="{version}",dialect="{dialect}",outcome="{outcome}"'
             yield f'proxy_requests_total{{{labels},status="{status}xx"}} {count}'
-        yield "# TYPE proxy_unmanaged_requests_total counter"
+        without = "Requests that were sent on without a version."
+        yield from described("proxy_unmanaged_requests_total", "counter", without)
         for (vendor, outcome, status), count in sorted(self.unmanaged.items()):
             labels = f'vendor="{vendor}",outcome="{outcome}",status="{status}xx"'
             yield f"proxy_unmanaged_requests_total{{{labels}}} {count}"
-        yield "# TYPE proxy_retries_total counter"
+        repeated = "Attempts that were followed by another, by what they failed with."
+        yield from described("proxy_retries_total", "counter", repeated)
         for (vendor, failure), count in sorted(self.retries.items()):
             yield f'proxy_retries_total{{vendor="{vendor}",failure="{failure}"}} {count}'
-        yield "# TYPE proxy_circuits_opened_total counter"
+        opened = "How often a target that kept failing was left alone."
+        yield from described("proxy_circuits_opened_total", "counter", opened)
         for vendor, count in sorted(self.circuits_opened.items()):
             yield f'proxy_circuits_opened_total{{vendor="{vendor}"}} {count}'

@@ -6,8 +6,10 @@ stays in the sum of its successor. A gauge is what the worker says that serves n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from proxy.observe.exposition import described
 
 Series = tuple[str, str]
 """A metric's name, and its labels as they are written between the braces."""
@@ -15,24 +17,29 @@ Series = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The metrics of one process: kinds by name, values by series, both in their order."""
+    """The metrics of one process: kinds and texts by name, values by series, in their order."""
 
     kinds: Mapping[str, str]
     values: Mapping[Series, float]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str) -> Page:
         """Read Prometheus' text format as workers write it."""
         kinds: dict[str, str] = {}
         values: dict[Series, float] = {}
+        texts: dict[str, str] = {}
         for line in text.splitlines():
             head, _, value = line.rpartition(" ")
-            if line.startswith("# TYPE "):
+            if line.startswith("# HELP "):
+                name, _, said = line.removeprefix("# HELP ").partition(" ")
+                texts[name] = said
+            elif line.startswith("# TYPE "):
                 kinds[head.removeprefix("# TYPE ")] = value
             elif head:
                 name, _, labels = head.partition("{")
                 values[name, labels.removesuffix("}")] = float(value)
-        return cls(kinds, values)
+        return cls(kinds, values, texts)
 
     @property
     def counters(self) -> dict[Series, float]:
@@ -63,26 +70,27 @@ def merged(
     for worker, text in others:
         values[worker] = plus(values.get(worker, {}), Page.read(text).counters)
     kinds: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for worker, text in serving.items():
         page = Page.read(text)
         kinds |= page.kinds
+        texts |= page.texts
         values[worker] = plus(page.values, values.get(worker, {}))
     rows: dict[str, list[str]] = {}
     for worker, series in sorted(values.items()):
         for key, value in series.items():
             rows.setdefault(key[0], []).append(_row(worker, key, value))
-    return [line for name, kind in kinds.items() for line in _family(name, kind, rows)]
+    return [
+        line
+        for name, kind in kinds.items()
+        for line in (*described(name, kind, texts.get(name, "")), *rows.get(name, ()))
+    ]
 
 
 def plus(one: Mapping[Series, float], other: Mapping[Series, float]) -> dict[Series, float]:
     """Return the sums, with the series of `one` first."""
     more = {key: value for key, value in other.items() if key not in one}
     return {**{key: value + other.get(key, 0) for key, value in one.items()}, **more}
-
-
-def _family(name: str, kind: str, rows: Mapping[str, list[str]]) -> Iterator[str]:
-    yield f"# TYPE {name} {kind}"
-    yield from rows.get(name, ())
 
 
 def _row(worker: int, series: Series, value: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy.observe.exposition import described
 from proxy.workers.child import Child
 from proxy.workers.merge import Tally, merged
 from proxy.workers.messages import What
@@ -64,9 +65,9 @@ class WholeView:
         now = {child.worker: child.page for child in self.team.serving}
         others = [(child.worker, child.page) for child in self._others()]
         return [
-            "# TYPE proxy_workers gauge",
+            *described("proxy_workers", "gauge", "Workers that run."),
             f"proxy_workers {len(now)}",
-            "# TYPE proxy_worker_restarts_total counter",
+            *described("proxy_worker_restarts_total", "counter", "Workers replaced after a death."),
             f"proxy_worker_restarts_total {self.restarts}",
             *merged(now, others, self.tally),
         ]

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from proxy import __version__
 from proxy.simvendor.server import SimulatedVendor
 from tests.e2e.models import JACKETS
 from tests.harness import CANARY, running_proxy
@@ -96,12 +97,17 @@ async def test_metrics_are_in_prometheus_format(proxy):
     await proxy.lines("request.finished", 1)
     answer = await asked(proxy, "/metrics")
     lines = answer.body.decode().splitlines()
-    samples = [line for line in lines if not line.startswith("# TYPE ")]
+    samples = [line for line in lines if not line.startswith("# ")]
+    names = [line.split("{")[0].split()[0] for line in samples]
+    explained = [line.split()[2] for line in lines if re.match(r"# HELP \w+ [A-Z1].*\.$", line)]
 
     assert answer.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.body.endswith(b"\n")
     assert [line for line in samples if not SAMPLE.fullmatch(line)] == []
+    assert set(names) <= set(explained)
+    assert explained == [line.split()[2] for line in lines if line.startswith("# TYPE ")]
     version = proxy.version("recommender", 1).id
+    assert f'proxy_build_info{{version="{__version__}"}} 1' in samples
     assert (
         f'proxy_requests_total{{version="{version}",dialect="openai.chat",outcome="ok",'
         'status="2xx"} 1'

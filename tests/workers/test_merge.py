@@ -5,17 +5,22 @@ import pytest
 from proxy.workers.merge import Page, Tally, merged
 
 PAGE = """\
+# HELP proxy_epoch Up to which epoch.
 # TYPE proxy_epoch gauge
 proxy_epoch 7
+# HELP proxy_loop_lag_seconds Longest delay.
 # TYPE proxy_loop_lag_seconds gauge
 proxy_loop_lag_seconds 0.003
+# HELP proxy_requests_total Requests that ended.
 # TYPE proxy_requests_total counter
 proxy_requests_total{version="a-v1-0",status="2xx"} 3
 proxy_requests_total{version="",status="5xx"} 1
 """
 OTHER = """\
+# HELP proxy_epoch Up to which epoch.
 # TYPE proxy_epoch gauge
 proxy_epoch 8
+# HELP proxy_requests_total Requests that ended.
 # TYPE proxy_requests_total counter
 proxy_requests_total{version="a-v1-0",status="2xx"} 5
 """
@@ -27,20 +32,24 @@ def lines(serving, others=(), tally=None):
 
 def test_each_series_is_labelled_with_its_worker():
     assert lines({1: PAGE}) == [
+        "# HELP proxy_epoch Up to which epoch.",
         "# TYPE proxy_epoch gauge",
         'proxy_epoch{worker="1"} 7',
+        "# HELP proxy_loop_lag_seconds Longest delay.",
         "# TYPE proxy_loop_lag_seconds gauge",
         'proxy_loop_lag_seconds{worker="1"} 0.003',
+        "# HELP proxy_requests_total Requests that ended.",
         "# TYPE proxy_requests_total counter",
         'proxy_requests_total{worker="1",version="a-v1-0",status="2xx"} 3',
         'proxy_requests_total{worker="1",version="",status="5xx"} 1',
     ]
 
 
-def test_series_of_one_name_stand_together_under_one_type():
+def test_series_of_one_name_stand_together_under_one_explanation_and_type():
     page = lines({1: PAGE, 2: OTHER})
 
     assert [line for line in page if "epoch" in line] == [
+        "# HELP proxy_epoch Up to which epoch.",
         "# TYPE proxy_epoch gauge",
         'proxy_epoch{worker="1"} 7',
         'proxy_epoch{worker="2"} 8',
