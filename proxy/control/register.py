@@ -205,7 +205,8 @@ def _dialect_warnings(
             yield from (f"{model}: in {name}, {words}" for words in DIALECTS[name].advice(content))
     for dialect in content.generation.extra:
         if dialect not in DIALECTS:
-            yield f"{model}: generation.extra names a dialect that is not known here"
+            known = ", ".join(DIALECTS)
+            yield f'{model}: generation.extra has "{dialect}", and the dialects here are {known}'
 
 
 def _warnings(source: Source, vendors: Mapping[str, Vendor] | None) -> Iterator[str]:

@@ -18,7 +18,13 @@ from proxy.dialects.chat_answer import ChatDocument, ChatStream
 from proxy.dialects.openai_deployments import Deployable
 from proxy.dialects.raw import Raw
 from proxy.dialects.text import Template, Values, bind, escape, template
-from proxy.dialects.tools import AppTools, extend_tools, without_stray_choice
+from proxy.dialects.tools import (
+    AppTools,
+    brings_tools,
+    extend_tools,
+    only_with_tools,
+    without_stray_choice,
+)
 from proxy.versions.content import Content, Tool
 
 PARAMETERS = (
@@ -58,8 +64,11 @@ def tool(definition: Tool) -> JsonValue:
 
 @dataclass(frozen=True, slots=True)
 class CompiledChat:
+    """`toolless` is for requests without a tool, where that makes a difference."""
+
     content: Content
     table: policy.Settings
+    toolless: policy.Settings | None
     tools: AppTools
     opening: bytes
     system: Template
@@ -71,7 +80,10 @@ class CompiledChat:
         said = messages.sort_messages(sent)
         messages.obey(self.content.policy.system, bool(said.system))
         fields = without_stray_choice(self.tools, asked.fields)
-        kept = policy.walk(fields, self.table)
+        table = self.table
+        if self.toolless is not None and not brings_tools(asked.fields):
+            table = self.toolless
+        kept = policy.walk(fields, table)
         if fields is not asked.fields:
             kept.dropped.append("tool_choice")
         if said.system and self.content.policy.system == "replace":
@@ -79,7 +91,7 @@ class CompiledChat:
         tools = extend_tools(self.tools, asked.fields, kept)
         system = self._leading(values, said.system)
         rest = (
-            self.table.pinned,
+            table.pinned,
             tools,
             b',"messages":[',
             *self.own.arrange(values, said.others, system),
@@ -113,6 +125,7 @@ class OpenAIChat(Deployable):
         return CompiledChat(
             content,
             table,
+            only_with_tools(content, table),
             tools,
             b'{"model":',
             template(content.system),

@@ -42,7 +42,13 @@ from proxy.dialects.raw import (
 )
 from proxy.dialects.responses_answer import CountDocument, ResponsesDocument, ResponsesStream
 from proxy.dialects.text import Template, Values, bind, escape, template
-from proxy.dialects.tools import AppTools, extend_tools, without_stray_choice
+from proxy.dialects.tools import (
+    AppTools,
+    brings_tools,
+    extend_tools,
+    only_with_tools,
+    without_stray_choice,
+)
 from proxy.errors import InvalidRequest, RequestError
 from proxy.versions.content import Content, Tool
 
@@ -81,10 +87,12 @@ def tool(definition: Tool) -> JsonValue:
 
 @dataclass(frozen=True, slots=True)
 class CompiledResponses:
-    """`tables` are by kind of call."""
+    """`tables` are by kind of call, `toolless` those for requests without a tool where that makes a
+    difference."""
 
     content: Content
     tables: Mapping[str, policy.Settings]
+    toolless: Mapping[str, policy.Settings]
     tools: AppTools
     text: OwnMembers
     opening: bytes
@@ -96,6 +104,8 @@ class CompiledResponses:
         theirs, given = self._sort_input(asked)
         fields = without_stray_choice(self.tools, asked.fields)
         table = self.tables[asked.kind]
+        if asked.kind in self.toolless and not brings_tools(asked.fields):
+            table = self.toolless[asked.kind]
         kept = policy.walk(fields, table)
         if fields is not asked.fields:
             kept.dropped.append("tool_choice")
@@ -231,9 +241,12 @@ class OpenAIResponses(_Endpoint):
         tables = {
             kind: policy.narrowed(table, taken.__contains__) for kind, taken in _TAKEN.items()
         }
+        tables[""] = table
+        toolless = {kind: only_with_tools(content, one) for kind, one in tables.items()}
         return CompiledResponses(
             content,
-            {"": table, **tables},
+            tables,
+            {kind: one for kind, one in toolless.items() if one is not None},
             tools,
             text,
             b'{"model":',

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 import msgspec
 
 from proxy.dialects.base import JsonValue
-from proxy.dialects.policy import Kept
-from proxy.dialects.raw import Raw, is_null, read_as, read_list, starts_object
+from proxy.dialects.policy import Kept, Settings, narrowed
+from proxy.dialects.raw import Raw, is_null, list_inner, read_as, read_list, starts_object
 from proxy.errors import OverrideRejected
 from proxy.versions.content import Content, Tool, ToolsRule
 
 # Chat's older names for tools; an app that sends them is using tools.
 LEGACY = ("functions", "function_call")
+
+# What says how tools are to be called.
+CHOICES = frozenset({"tool_choice", "parallel_tool_calls"})
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -72,6 +75,22 @@ def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes
     listed = "tools" in sent and not is_null(sent["tools"])
     theirs = _theirs(ours, sent["tools"], kept) if listed else []
     return _list([ours.definitions, *theirs])
+
+
+def only_with_tools(content: Content, table: Settings) -> Settings | None:
+    """Return `table` for requests in which no tool goes out; None if that makes no difference.
+
+    Vendors refuse a choice among no tools, and a word on calls that cannot be.
+    """
+    if content.tools or not (table.members.keys() | table.defaults.keys()) & CHOICES:
+        return None
+    return narrowed(table, lambda name: name not in CHOICES)
+
+
+def brings_tools(fields: Mapping[str, Raw]) -> bool:
+    """Say whether an app sends a tool."""
+    sent = (fields[name] for name in ("tools", "functions") if name in fields)
+    return any(not is_null(raw) and bytes(list_inner(raw)[:1]) != b"" for raw in sent)
 
 
 def without_stray_choice(ours: AppTools, fields: dict[str, Raw]) -> dict[str, Raw]:

@@ -221,6 +221,17 @@ async def test_a_dialect_that_cannot_carry_the_version_is_warned_about(store, mo
     )
 
 
+async def test_an_extra_of_no_dialect_is_warned_about_by_its_name(store, models):
+    extra = b'[generation.extra."openai.cht"]\nreasoning_effort = "low"\n'
+    (models / "shop" / "version.toml").write_bytes(VERSION + extra)
+
+    report = await _register(store, models)
+
+    (warning,) = report.warnings
+    assert warning.startswith('shop: generation.extra has "openai.cht", and the dialects here are ')
+    assert "openai.chat" in warning
+
+
 async def test_rules_that_no_attempt_reaches_are_warned_about(store, models):
     fallback = b'[[routing.fallback]]\nvendor = "openai"\nid = "gpt-4o-mini"\n'
     routing = b"[routing]\nretry_on = ['status:429']\n" + fallback

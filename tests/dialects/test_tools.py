@@ -271,3 +271,29 @@ def test_a_choice_of_the_versions_is_written_as_the_dialect_wants_it(dialect, wr
 
         assert received.fields["tool_choice"] == written_as
         assert received.dropped == (("tool_choice",) if choice else ())
+
+
+@pytest.mark.parametrize("dialect", [CHAT, RESPONSES], ids=lambda one: one.name)
+@pytest.mark.parametrize("rule", ["pinned", "default"])
+@pytest.mark.parametrize("tools", [None, "null", "[ ]", "[{mine}]"])
+def test_how_to_call_tools_goes_out_only_where_there_are_some(dialect, rule, tools):
+    made = version(
+        generation={"tool_choice": "required", "parallel_tool_calls": False, "temperature": 0.5},
+        policy={"generation": rule},
+    )
+    body = asks(dialect, tools=tools and tools.replace("{mine}", MINE[dialect]))
+
+    received = compose(dialect, made, body)
+
+    found = {name: received.fields.get(name) for name in ("tool_choice", "parallel_tool_calls")}
+    has_tools = tools == "[{mine}]"
+    assert (list(found.values()) == ["required", False]) is has_tools
+    assert (list(found.values()) == [None, None]) is not has_tools
+    assert received.fields["temperature"] == 0.5
+
+
+def test_an_app_that_sends_chats_older_functions_has_tools():
+    made = version(generation={"tool_choice": "auto"})
+    body = {**says(CHAT), "functions": [{"name": "mine"}]}
+
+    assert compose(CHAT, made, body).fields["tool_choice"] == "auto"
