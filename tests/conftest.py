@@ -1,6 +1,8 @@
 """Fixtures for all tests."""
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,13 @@ pytest_plugins = ["tests.redis_server", "tests.sentinel", "tests.cluster", "test
 
 
 # The suite draws the same examples in every run, so that a change is judged by what it changes;
-# `make search` draws new ones. What depends on how quick the machine is, fails no test.
+# `make search` draws new ones, and more. What depends on how quick the machine is, fails no test.
 PATIENT = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-settings.register_profile("suite", PATIENT, derandomize=True, database=None)
-settings.register_profile("search", PATIENT, derandomize=False, print_blob=True)
+settings.register_profile("suite", PATIENT, derandomize=True, database=None, max_examples=60)
+settings.register_profile("search", PATIENT, derandomize=False, print_blob=True, max_examples=200)
 settings.load_profile("suite")
 
 # Whole processes, which mostly wait. The first worker begins with them and the others take what is
@@ -30,6 +32,18 @@ FIRST = ("history", "e2e", "faults", "workers", "cli/test_processes.py")
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than there are cores: tests with processes wait half of their time."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave what is imported and collected, a million objects that stay, to no garbage collection:
+    that would take seconds of each worker, and many of a test that collects for itself."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

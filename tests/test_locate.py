@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.locate import field_name, json_lines, json_places, line_of, toml_lines
@@ -78,7 +78,6 @@ def _paths(value, path=()):
             yield from _paths(item, (*path, index))
 
 
-@settings(max_examples=150)
 @given(values, st.sampled_from([None, 1, 4]))
 def test_every_part_of_a_json_text_has_a_line(value, indent):
     lines = json_lines(json.dumps(value, indent=indent))
@@ -86,7 +85,6 @@ def test_every_part_of_a_json_text_has_a_line(value, indent):
     assert set(lines) == set(_paths(value))
 
 
-@settings(max_examples=150)
 @given(st.dictionaries(st.text("ab. \"'#=\n[]", min_size=1, max_size=5), objects_without_null))
 def test_every_table_and_key_of_a_toml_text_has_a_line(table):
     text = toml.dumps(table)
@@ -98,7 +96,6 @@ def test_every_table_and_key_of_a_toml_text_has_a_line(table):
             assert json.dumps(path[0], ensure_ascii=False)[1:-1] in line or len(path) > 1
 
 
-@settings(max_examples=300)
 @given(st.text(st.sampled_from("ab[]{}\"'=.,:#\n\\ 0é")) | st.text())
 def test_no_text_raises(text):
     for lines in (toml_lines(text), json_lines(text)):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.dialects.anthropic_cache import MOST_MARKS, count_marks
@@ -120,7 +120,6 @@ def test_a_token_count_is_marked_as_the_call_is():
     ]
 
 
-@settings(max_examples=100)
 @given(
     ours=st.sets(st.sampled_from([WHOLE, SYSTEM, TOOLS])),
     inside=st.integers(0, 4),

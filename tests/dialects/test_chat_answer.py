@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.dialects.base import Seen
@@ -55,7 +55,6 @@ def test_a_whole_stream_tells_everything(end):
     assert seen(stream(WHOLE, end)) == SEEN
 
 
-@settings(max_examples=100)
 @given(st.lists(st.integers(0, 2000), max_size=10), st.sampled_from(["\n", "\r\n"]))
 @example(list(range(2000)), "\r\n")
 def test_the_same_stream_is_seen_the_same_however_it_is_cut(cuts, end):

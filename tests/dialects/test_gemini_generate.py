@@ -259,7 +259,6 @@ def outcome(content, body):
     return [json.loads(received.body), sorted(received.dropped), sorted(received.app_fields)]
 
 
-@settings(max_examples=100)
 @given(drawn=st.data())
 def test_either_spelling_is_composed_to_the_same(drawn):
     content = drawn.draw(versions[GEMINI])

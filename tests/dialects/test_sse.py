@@ -79,7 +79,6 @@ def streams(draw):
     return b"".join(parts) + draw(st.sampled_from([b"", b"data: tail", b"data: tail\n", b"\r"]))
 
 
-@settings(max_examples=150)
 @given(streams(), st.data())
 def test_what_is_kept_does_not_depend_on_the_cuts(stream, drawn):
     cuts = drawn.draw(st.lists(st.integers(0, len(stream)), max_size=12))

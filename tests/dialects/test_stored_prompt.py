@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.dialects.stored_prompt import read_stored_prompt
@@ -218,7 +218,6 @@ texts = st.lists(words | st.sampled_from(["{{x}}", "{{ y }}", "{"]), max_size=3)
 roles = st.sampled_from(["user", "assistant"])
 
 
-@settings(max_examples=100)
 @given(
     system=texts,
     said=st.lists(st.tuples(roles, texts.filter(bool)), max_size=4),

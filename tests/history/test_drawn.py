@@ -27,7 +27,6 @@ BOTH_ASKED_TWICE = [
 
 
 @given(scripts)
-@settings(max_examples=100)
 def test_a_fleet_that_keeps_its_promises_is_not_blamed(script):
     made = Fleet().play(script)
 
@@ -45,7 +44,6 @@ def test_the_excuse_is_needed_and_drawn():
 
 
 @given(scripts, st.integers(0, 2**16))
-@settings(max_examples=100)
 def test_an_answer_older_than_the_one_before_it_is_found(script, seed):
     """The answer that is made older comes from a process which gave a newer one before."""
     facts = Fleet().play([*script, *BOTH_ASKED_TWICE]).facts

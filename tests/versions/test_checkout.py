@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import NotWritable
@@ -15,7 +15,6 @@ from tests.versions.contents import contents, objects_without_null, prompts
 MODEL = {"vendor": "openai", "id": "gpt-4o"}
 
 
-@settings(max_examples=150)
 @given(contents(system=prompts))
 def test_files_read_again_give_the_same_digest(content):
     files = checkout.write(content)
@@ -25,7 +24,6 @@ def test_files_read_again_give_the_same_digest(content):
     assert digest(canonical(again)) == digest(canonical(content))
 
 
-@settings(max_examples=100)
 @given(contents())
 def test_a_content_is_written_faithfully_or_not_at_all(content):
     try:
@@ -36,7 +34,6 @@ def test_a_content_is_written_faithfully_or_not_at_all(content):
     assert sources.read(files, allow_secrets=True) == content
 
 
-@settings(max_examples=200)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), objects_without_null))
 def test_toml_text_parses_to_what_was_written(table):
     assert tomllib.loads(toml.dumps(table)) == table

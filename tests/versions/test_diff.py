@@ -32,7 +32,6 @@ def test_equal_contents_have_the_empty_difference():
     }
 
 
-@settings(max_examples=100)
 @given(contents(), contents())
 def test_a_difference_is_empty_only_for_one_digest(before, after):
     assert compare(before, after).is_empty == (canonical(before) == canonical(after))

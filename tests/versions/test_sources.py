@@ -120,7 +120,6 @@ def test_indentation_and_comments_change_nothing(content, indent, crlf):
 characters = st.characters(exclude_categories=("Cs",), exclude_characters="\r\n{}\ufeff")
 
 
-@settings(max_examples=100)
 @given(st.text(characters, min_size=1), st.integers(0), characters)
 def test_one_changed_character_of_a_prompt_is_another_version(text, position, character):
     position %= len(text)
@@ -360,7 +359,6 @@ def test_a_file_has_a_limit_before_it_is_parsed():
     ]
 
 
-@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(sorted(FILES)), st.binary() | st.text().map(str.encode)))
 def test_no_bytes_raise_anything_but_problems(files):
     with contextlib.suppress(InvalidFiles):
