@@ -1,7 +1,8 @@
 """Last known good: the snapshot on disk, for a start without the store.
 
 One JSON file with pins and version bytes, under a digest of its own. Written beside and renamed,
-the one before is kept; read with every version verified. It holds prompts, so it is private (0600).
+the one before is kept; read with every version verified, and with what was noted since
+(`notes.py`). It holds prompts, so it is private (0600).
 
 Several proxies may share a directory: the first to save locks it and saves from then on, all may
 read. The lock goes with the process, so it is never stale.
@@ -9,41 +10,37 @@ read. The lock goes with the process, so it is never stale.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from proxy.errors import RequestError
-from proxy.fleet.snapshot import Pinned, Served, Snapshot, Spoken, make_ready, unknown
-from proxy.versions.identity import digest
-from proxy.versions.record import Pin, Version, VersionInfo
+from proxy.fleet.kept import (
+    Former,
+    Kept,
+    former,
+    kept,
+    seal,
+    sync_directory,
+    unseal,
+    verified,
+    whole,
+)
+from proxy.fleet.notes import Notes, continued
+from proxy.fleet.snapshot import Snapshot, Spoken, unknown
 
 FILE = "last-known-good.json"
 PREVIOUS = f"{FILE}.previous"
 FRESH = f"{FILE}.new"
+RECENT = f"{FILE}.recent"
 LOCK = "last-known-good.lock"
-SCHEMA = 1
 
 # A thousand versions of the largest size would still fit; anything beyond is not ours.
 MAX_BYTES = 1024 * 1024 * 1024
-
-
-class _Kept(msgspec.Struct, frozen=True):
-    pin: Pin
-    info: VersionInfo
-    content: str
-
-
-class _Former(msgspec.Struct, frozen=True):
-    info: VersionInfo
-    content: str
 
 
 class _Saved(msgspec.Struct, frozen=True):
@@ -52,16 +49,8 @@ class _Saved(msgspec.Struct, frozen=True):
     store: str
     epoch: int
     models: list[str]
-    kept: list[_Kept]
-    holders: list[_Former] = []
-
-
-class _File(msgspec.Struct, frozen=True):
-    """`digest` is over the bytes of `saved`."""
-
-    schema: int
-    digest: str
-    saved: msgspec.Raw
+    kept: list[Kept]
+    holders: list[Former] = []
 
 
 class LastKnownGood:
@@ -73,44 +62,73 @@ class LastKnownGood:
         self._store = store
         self._one_at_a_time = threading.Lock()
         self._lock: int | None = None
+        self._notes = Notes(directory / RECENT, store)
+        self._saved = Snapshot()
 
     def write(self, snapshot: Snapshot) -> None:
-        """Save `snapshot`. Raises `OSError`, also if another proxy saves here; the file that is
+        """Save `snapshot` as a whole. Raises `OSError`, also if another proxy saves here; what is
         there stays then."""
         with self._one_at_a_time:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if self._lock is None:
-                self._lock = _locked(self._directory / LOCK)
-            _replace(self._directory, _encode(snapshot, self._store))
+            self._claim()
+            self._write(snapshot)
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Note what `snapshot` has beyond what was saved, or save it as a whole. Raises as
+        `write`."""
+        with self._one_at_a_time:
+            self._claim()
+            if not (self._saved.loaded and self._notes.add(snapshot, self._saved)):
+                self._write(snapshot)
 
     def read(self, spoken: Spoken = unknown) -> Snapshot | None:
-        """Return the snapshot on disk, or the one before it; None if neither can be used. What is
-        pinned is compiled for what is `spoken`.
+        """Return what was served last: the snapshot on disk, or the one before it, and what was
+        noted since; None if nothing can be used. What is pinned is compiled for what is `spoken`.
 
         Epochs that another store counted say nothing about this one's: they are read as 0, so
         that whatever this store holds is followed.
         """
-        for path in (self._directory / FILE, self._directory / PREVIOUS):
-            saved = _read(path)
-            rebase = saved is not None and saved.store != self._store
-            snapshot = _snapshot(saved, spoken, rebase=rebase) if saved else None
-            if snapshot is not None:
-                return snapshot
-        return None
+        saved, own = self._read_saved(spoken)
+        self._saved = saved if saved is not None and own else Snapshot()
+        return continued(saved, self._notes.read(), spoken)
 
     def release(self) -> None:
         """Let another proxy save here; waits for a write that is under way."""
         with self._one_at_a_time:
+            self._notes.close()
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
 
+    def _read_saved(self, spoken: Spoken) -> tuple[Snapshot | None, bool]:
+        """Return what was saved as a whole, and whether it was for this store."""
+        for path in (self._directory / FILE, self._directory / PREVIOUS):
+            saved = _read(path)
+            own = saved is not None and saved.store == self._store
+            snapshot = _snapshot(saved, spoken, rebase=not own) if saved else None
+            if snapshot is not None:
+                return snapshot, own
+        return None, False
+
+    def _claim(self) -> None:
+        if self._lock is None:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _locked(self._directory / LOCK)
+
+    def _write(self, snapshot: Snapshot) -> None:
+        _replace(self._directory, _encode(snapshot, self._store))
+        self._saved = snapshot
+        self._notes.empty()
+
 
 def read_file(path: Path) -> Snapshot | None:
-    """Return the snapshot in one file, with the epochs that its store counted; None if it cannot
-    be used. Blocks."""
+    """Return the snapshot in one file, and what was noted beside it, with the epochs that its store
+    counted; None if it cannot be used. Blocks."""
     saved = _read(path)
-    return _snapshot(saved, unknown, rebase=False) if saved else None
+    snapshot = _snapshot(saved, unknown, rebase=False) if saved else None
+    if saved is None or snapshot is None:
+        return None
+    notes = Notes(path.with_name(RECENT), saved.store).read() if path.name == FILE else []
+    return continued(snapshot, notes, unknown)
 
 
 def _locked(path: Path) -> int:
@@ -128,17 +146,9 @@ def _locked(path: Path) -> int:
 
 
 def _encode(snapshot: Snapshot, store: str) -> bytes:
-    kept = [
-        _Kept(p.pin, p.served.version.info, p.served.version.content.decode())
-        for p in snapshot.pinned.values()
-    ]
-    holders = [
-        _Former(served.version.info, served.version.content.decode()) for served in snapshot.holders
-    ]
-    saved = msgspec.json.encode(
-        _Saved(store, snapshot.epoch, sorted(snapshot.models), kept, holders)
-    )
-    return msgspec.json.encode(_File(SCHEMA, digest(saved), msgspec.Raw(saved)))
+    pins = list(map(kept, snapshot.pinned.values()))
+    holders = list(map(former, snapshot.holders))
+    return seal(_Saved(store, snapshot.epoch, sorted(snapshot.models), pins, holders))
 
 
 def _replace(directory: Path, data: bytes) -> None:
@@ -148,7 +158,7 @@ def _replace(directory: Path, data: bytes) -> None:
     if target.exists():
         target.replace(directory / PREVIOUS)
     fresh.replace(target)
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def _write_durably(path: Path, data: bytes) -> None:
@@ -160,29 +170,18 @@ def _write_durably(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _read(path: Path) -> _Saved | None:
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
-        if file.schema != SCHEMA or digest(bytes(file.saved)) != file.digest:
-            return None
-        return msgspec.json.decode(file.saved, type=_Saved)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return unseal(path.read_bytes(), _Saved)
+    except OSError:
         return None
 
 
 def _snapshot(saved: _Saved, spoken: Spoken, *, rebase: bool) -> Snapshot | None:
-    pinned = list(_verified(saved.kept, spoken))
-    holders = tuple(_whole(saved.holders, unknown))
+    pinned = list(verified(saved.kept, spoken))
+    holders = tuple(whole(saved.holders, unknown))
     if len(pinned) < len(saved.kept):
         # One version that is not what it was makes the file as a whole doubtful.
         return None
@@ -190,17 +189,3 @@ def _snapshot(saved: _Saved, spoken: Spoken, *, rebase: bool) -> Snapshot | None
         pinned = [replace(item, pin=replace(item.pin, epoch=0)) for item in pinned]
     by_key = {(item.pin.model, item.pin.label): item for item in pinned}
     return Snapshot.of(0 if rebase else saved.epoch, by_key, frozenset(saved.models), holders)
-
-
-def _verified(kept: Iterable[_Kept], spoken: Spoken) -> Iterable[Pinned]:
-    for item in kept:
-        for served in _whole([item], spoken):
-            if item.pin.digest == item.info.digest and item.pin.id == item.info.id:
-                yield Pinned(item.pin, served)
-
-
-def _whole(kept: Iterable[_Kept | _Former], spoken: Spoken) -> Iterable[Served]:
-    """Yield the versions that are what their digests say."""
-    for item in kept:
-        with contextlib.suppress(RequestError):
-            yield make_ready(Version(item.info, item.content.encode()), spoken)

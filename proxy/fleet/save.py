@@ -86,7 +86,7 @@ class Saver:
         if not self.saves:
             return
         try:
-            await asyncio.to_thread(self._disk.write, snapshot)
+            await asyncio.to_thread(self._disk.keep, snapshot)
         except asyncio.CancelledError:
             self._due = True
             raise

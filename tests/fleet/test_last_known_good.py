@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.fleet.last_known_good import FILE, FRESH, LOCK, PREVIOUS, SCHEMA, LastKnownGood
+from proxy.fleet.kept import SCHEMA
+from proxy.fleet.last_known_good import FILE, FRESH, LOCK, PREVIOUS, LastKnownGood
 from proxy.fleet.snapshot import Pinned, Snapshot, make_ready
 from proxy.versions.identity import digest
 from proxy.versions.record import PROD, Meta, Pin, Version, VersionInfo

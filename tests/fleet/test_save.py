@@ -103,11 +103,11 @@ class Disk(LastKnownGood):
         self.free = threading.Event()
         self.free.set()
 
-    def write(self, snapshot):
+    def keep(self, snapshot):
         self.free.wait(10)
         if self.error is not None:
             raise self.error
-        super().write(snapshot)
+        super().keep(snapshot)
 
 
 @pytest.fixture
