@@ -8,7 +8,6 @@ What is looked at in the end depends on the stream alone, not on how the network
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 # The last three events of a chat stream (finish, usage, end marker) take a few hundred bytes each.
@@ -42,7 +41,7 @@ class Tail:
     event that is still coming."""
 
     def __init__(self) -> None:
-        self._groups: deque[bytes] = deque()
+        self._groups: list[bytes] = []
         self._size = 0
         self._open = bytearray()
 
@@ -61,12 +60,9 @@ class Tail:
             self._trim()
 
     def _trim(self) -> None:
-        groups = self._groups
-        newest = groups.pop()
-        groups.append(_last_events(newest))
-        self._size -= len(newest) - len(groups[-1])
-        while self._size - len(groups[0]) >= KEPT_BYTES:
-            self._size -= len(groups.popleft())
+        newest = self._groups[-1]
+        kept = _last_events(newest if len(newest) >= KEPT_BYTES else b"".join(self._groups))
+        self._groups, self._size = [kept], len(kept)
 
     def _close(self, chunk: bytes) -> bytes:
         """Add to the event that is open. Return the events that are whole now, often none."""

@@ -177,7 +177,8 @@ class ManagedExchange(Ending):
         route.pool.send(self, head, body, size)
 
     def _wait(self, limit_s: float) -> None:
-        self._connection.deadline = min(self._gateway.loop.time() + limit_s, self._total)
+        end, total = self._gateway.loop.time() + limit_s, self._total
+        self._connection.deadline = end if end < total else total
 
     @property
     def connect_s(self) -> float:

@@ -70,7 +70,7 @@ class Leaving:
     def close_gently(self) -> None:
         """Close as soon as the app has taken what was written; a slow reader is given time."""
         self._deaf = True
-        self.deadline = self._listener.loop.time() + self._listener.timeouts.write_s
+        self.deadline = self._listener.loop.time() + self._listener.bounds.write_s
         self.write_out()
         self._transport.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -82,6 +82,35 @@ class Gateway(Protocol):
         """Write down a request that was not begun before its connection closed."""
 
 
+class Bounds(msgspec.Struct, frozen=True, gc=False):
+    """The settings that every request looks at, several times: they are slow to read themselves.
+    By their names there."""
+
+    connections: int
+    buffer_bytes: int
+    headers: int
+    head_bytes: int
+    body_bytes: int
+    pipelined: int
+    head_s: float
+    body_s: float
+    write_s: float
+
+    @classmethod
+    def of(cls, limits: Limits, timeouts: Timeouts) -> Bounds:
+        return cls(
+            limits.connections,
+            limits.buffer_bytes,
+            limits.headers,
+            limits.head_bytes,
+            limits.body_bytes,
+            limits.pipelined,
+            timeouts.head_s,
+            timeouts.body_s,
+            timeouts.write_s,
+        )
+
+
 @dataclass(slots=True)
 class Listener:
     """What all connections of one listener share.
@@ -92,18 +121,20 @@ class Listener:
 
     loop: asyncio.AbstractEventLoop
     gateway: Gateway
-    limits: Limits
-    timeouts: Timeouts
+    limits: InitVar[Limits]
+    timeouts: InitVar[Timeouts]
     deadlines: Deadlines
     scratch: memoryview
     connections: set[ServerConnection]
     outbox: Outbox
     leaving: bool = False
-    keepalive_s: float = field(init=False)
     successor: Listener | None = None
+    bounds: Bounds = field(init=False)
+    keepalive_s: float = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.keepalive_s = self.timeouts.keepalive_s
+    def __post_init__(self, limits: Limits, timeouts: Timeouts) -> None:
+        self.bounds = Bounds.of(limits, timeouts)
+        self.keepalive_s = timeouts.keepalive_s
 
     def shorten(self, keepalive_s: float) -> None:
         """Close connections that were idle for `keepalive_s`, now and from now on."""

@@ -69,11 +69,11 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
         # A cast: uvloop's transports do not register as asyncio's.
         self._transport = transport = cast(asyncio.Transport, transport)
         shared = self._listener
-        if len(shared.connections) >= shared.limits.connections:
+        if len(shared.connections) >= shared.bounds.connections:
             self._deaf = True
             transport.abort()
             return
-        transport.set_write_buffer_limits(high=shared.limits.buffer_bytes)
+        transport.set_write_buffer_limits(high=shared.bounds.buffer_bytes)
         shared.connections.add(self)
         shared.deadlines.add(self)
         self.deadline = shared.loop.time() + shared.keepalive_s
@@ -99,7 +99,7 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._full = True
-        self.deadline = self._listener.loop.time() + self._listener.timeouts.write_s
+        self.deadline = self._listener.loop.time() + self._listener.bounds.write_s
         if self._active is not None:
             self._active.pause()
 
@@ -140,7 +140,7 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
     def on_message_begin(self) -> None:
         self._headers, self._framing_bytes, self._in_head = [], 0, True
         if not self._busy:
-            self.deadline = self._listener.loop.time() + self._listener.timeouts.head_s
+            self.deadline = self._listener.loop.time() + self._listener.bounds.head_s
 
     def on_url(self, target: bytes) -> None:
         self._target += target
@@ -151,12 +151,12 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
 
     def on_headers_complete(self) -> None:
         parser, headers = self._parser, self._headers
-        limits = self._listener.limits
-        if len(headers) > limits.headers:
+        bounds = self._listener.bounds
+        if len(headers) > bounds.headers:
             raise HeadersTooLarge()
-        if self._framing_bytes + self._read_bytes > limits.head_bytes:
+        if self._framing_bytes + self._read_bytes > bounds.head_bytes:
             # What was read may hold more than a head.
-            check_size(self._target, headers, limits.head_bytes)
+            check_size(self._target, headers, bounds.head_bytes)
         head = self._head = Head(
             parser.get_method(),
             self._target,
@@ -178,7 +178,7 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
         if self._incoming is not None:
             self._incoming.feed(data)
             return
-        if self._body_bytes > self._listener.limits.body_bytes:
+        if self._body_bytes > self._listener.bounds.body_bytes:
             raise BodyTooLarge()
         if isinstance(self._body, bytearray):
             self._body[self._body_bytes - len(data) : self._body_bytes] = data
@@ -188,7 +188,7 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if len(self._headers) > self._listener.limits.headers:
+        if len(self._headers) > self._listener.bounds.headers:
             raise BadFraming()
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
@@ -234,7 +234,7 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
         # Other requests may stand before it in the first read.
         start = max(data.rfind(self._target), 0) if not self._framing_bytes else 0
         self._framing_bytes += len(data) - start
-        if self._framing_bytes > self._listener.limits.head_bytes:
+        if self._framing_bytes > self._listener.bounds.head_bytes:
             self._fail(HeadersTooLarge())
 
     def _bound_framing(self, size: int) -> None:
@@ -243,18 +243,18 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
         A chunk of one byte, the worst that is sent in good faith, takes six.
         """
         self._framing_bytes += size
-        limits = self._listener.limits
-        allowed = 2 * limits.head_bytes + 8 * self._body_bytes
-        if self._framing_bytes > allowed or len(self._headers) > limits.headers:
+        bounds = self._listener.bounds
+        allowed = 2 * bounds.head_bytes + 8 * self._body_bytes
+        if self._framing_bytes > allowed or len(self._headers) > bounds.headers:
             self._fail(BadFraming())
 
     def _expect_body(self, head: Head) -> None:
         length = int(head.fields.get(b"content-length", b"0"))
-        limits = self._listener.limits
-        if length > limits.body_bytes:
+        bounds = self._listener.bounds
+        if length > bounds.body_bytes:
             raise BodyTooLarge()
         if not self._busy:
-            self.deadline = self._listener.loop.time() + self._listener.timeouts.body_s
+            self.deadline = self._listener.loop.time() + self._listener.bounds.body_s
         if length >= IN_PLACE_BYTES:
             self._body = bytearray(length)
         if b"expect" in head.fields and not self._busy:
@@ -352,7 +352,7 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
             self._active = exchange
 
     def _pace(self) -> None:
-        full = self._held or len(self._queue) >= self._listener.limits.pipelined
+        full = self._held or len(self._queue) >= self._listener.bounds.pipelined
         if full != self._paused and not self._transport.is_closing():
             self._paused = full
             (self._transport.pause_reading if full else self._transport.resume_reading)()
@@ -384,7 +384,7 @@ class ServerConnection(Answering, Leaving, asyncio.BufferedProtocol):
         if not self._busy:
             self._serve()
         if self._head is not None and not self._busy:
-            self.deadline = self._listener.loop.time() + self._listener.timeouts.body_s
+            self.deadline = self._listener.loop.time() + self._listener.bounds.body_s
             self._invite(self._head)
 
     def abort(self) -> None:

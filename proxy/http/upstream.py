@@ -202,7 +202,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if self._ended:
             self._release(call)
         else:
-            if self._framing_bytes > self._pool.limits.upstream_head_bytes:
+            if self._framing_bytes > self._pool.head_bytes:
                 self._break(UpstreamProtocol())
                 return
             call.flush()
@@ -255,7 +255,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def _check_size(self) -> None:
         """Bound a head that came in one read, where the limit is below what one read brings."""
-        limit = self._pool.limits.upstream_head_bytes
+        limit = self._pool.head_bytes
         if limit < len(self._pool.scratch) and limit < sum(
             len(n) + len(v) for n, v in self._headers
         ):
@@ -306,7 +306,10 @@ class Pool:
     ) -> None:
         self._loop = loop
         self.outbox = outbox
-        self.limits = limits
+        # Settings are slow to read, and these are for each request.
+        self.head_bytes = limits.upstream_head_bytes
+        self._most_open, self._most_idle = limits.upstream_connections, limits.upstream_idle
+        self._keepalive_s = timeouts.upstream_keepalive_s
         self.scratch = scratch
         self._origin = origin
         self._timeouts = timeouts
@@ -327,7 +330,7 @@ class Pool:
             if not connection.is_closing:
                 connection.send(call, head, body, size)
                 return
-        if len(self._open) + len(self._connecting) >= self.limits.upstream_connections:
+        if len(self._open) + len(self._connecting) >= self._most_open:
             self._loop.call_soon(_refuse, call)
             return
         task = self._loop.create_task(self._connect(call, head, body, size))
@@ -359,10 +362,10 @@ class Pool:
         return connection
 
     def idle(self, connection: UpstreamConnection) -> None:
-        if len(self._idle) >= self.limits.upstream_idle:
+        if len(self._idle) >= self._most_idle:
             connection.close()
             return
-        self.watch(connection, self._timeouts.upstream_keepalive_s)
+        self.watch(connection, self._keepalive_s)
         self._idle.append(connection)
 
     def watch(self, connection: UpstreamConnection, limit_s: float) -> None:

@@ -14,15 +14,20 @@ class Timestamps:
 
     def now(self) -> str:
         """Return now as RFC 3339 in UTC with milliseconds: `2026-11-23T14:18:00.123Z`."""
-        return self.ago(0.0)
+        return self.at(wall_s())
 
-    def ago(self, elapsed_s: float) -> str:
-        """Return the time `elapsed_s` seconds ago, written as `now` does."""
-        second, rest_ns = divmod(time.time_ns() - int(elapsed_s * 1e9), 1_000_000_000)
+    def at(self, time_s: float) -> str:
+        """Return a time of `wall_s`, written as `now` does."""
+        second, rest_ms = divmod(int(time_s * 1000), 1000)
         if second != self._second:
             self._second = second
             self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._text}.{rest_ns // 1_000_000:03d}Z"
+        return f"{self._text}.{rest_ms:03d}Z"
+
+
+def wall_s() -> float:
+    """Return the time of now, in seconds since 1970."""
+    return time.time_ns() / 1e9
 
 
 def timestamp() -> str:

@@ -68,4 +68,4 @@ _PREFIX = b'{"event":"%b",' % events.REQUEST_FINISHED.encode()
 
 def encode(line: RequestLine) -> bytes:
     """Return the line as JSON with its line end."""
-    return b"%b%b\n" % (_PREFIX, _ENCODER.encode(line)[1:])
+    return _PREFIX + _ENCODER.encode(line)[1:] + b"\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from proxy.observe.clock import Timestamps
+from proxy.observe.clock import Timestamps, wall_s
 from proxy.observe.log_sink import LogSink
 from proxy.observe.request_line import RequestLine, encode
 from proxy.observe.stats import Stats
@@ -40,9 +40,10 @@ class RequestLog:
     def write_out(self) -> None:
         """Write what has been taken so far."""
         ended, self._ended = self._ended, []
-        now = time.perf_counter()
+        # What the clock of the wall shows at 0 on the other one.
+        zero = wall_s() - time.perf_counter()
         for line, arrived, end in ended:
-            line.ts = self._timestamps.ago(now - end)
+            line.ts = self._timestamps.at(zero + end)
             line.duration_ms = round((end - arrived) * 1000, 3)
             self._stats.count(line)
             if self._enabled:

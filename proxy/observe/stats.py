@@ -38,9 +38,10 @@ class Stats:
 
     def count(self, line: RequestLine) -> None:
         series = (line.version or "", line.dialect or "", line.outcome, line.status // 100)
-        if series not in self.requests and len(self.requests) >= MOST_SERIES:
-            series = OTHER
-        self.requests[series] += 1
+        count = self.requests.get(series)
+        if count is None and len(self.requests) >= MOST_SERIES:
+            series, count = OTHER, self.requests[OTHER]
+        self.requests[series] = (count or 0) + 1
         if line.unmanaged:
             self.unmanaged[line.vendor or "", line.outcome, line.status // 100] += 1
 
