@@ -7,7 +7,6 @@ is a status; after that the only honest signal is to break the connection.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from proxy.dialects.base import Asked, Endpoint, Observer
@@ -25,6 +24,7 @@ from proxy.http.answer import status_line
 from proxy.http.listener import Request
 from proxy.http.server import ServerConnection
 from proxy.http.upstream import AnswerHead, UpstreamConnection
+from proxy.observe.clock import since_ms
 from proxy.observe.request_line import Outcome
 from proxy.routing.address import Address
 from proxy.routing.retry import Failure, Kind, Retry, retry_after_s
@@ -171,7 +171,7 @@ class ManagedExchange(Ending):
         now = self._gateway.loop.time()
         head, body, size = outgoing(made, target, route, self._endpoint, request.head, now)
         if line.proxy_ms is None:
-            line.proxy_ms = round((time.perf_counter() - request.arrived) * 1000, 3)
+            line.proxy_ms = since_ms(request.arrived)
         if self._attempts is not None:
             self._attempts.called(now)
         route.pool.send(self, head, body, size)
@@ -274,7 +274,7 @@ class ManagedExchange(Ending):
     def received(self, data: bytes) -> None:
         line = self._line
         if line.ttft_ms is None:
-            line.ttft_ms = round((time.perf_counter() - self._request.arrived) * 1000, 3)
+            line.ttft_ms = since_ms(self._request.arrived)
         line.bytes_out += len(data)
         if self._observer is not None:
             self._observer.feed(data)

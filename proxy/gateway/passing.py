@@ -7,7 +7,6 @@ The app is read no further while the vendor does not take what came, and the oth
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from proxy.errors import RequestError, RequestTimeout, UpstreamTimeout
@@ -23,6 +22,7 @@ from proxy.http.answer import LAST_CHUNK, chunk, status_line
 from proxy.http.listener import Request
 from proxy.http.server import ServerConnection
 from proxy.http.upstream import AnswerHead, UpstreamConnection
+from proxy.observe.clock import since_ms
 from proxy.observe.request_line import Outcome
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class PassingExchange(Ending):
             self._answer_error(error)
             return
         line.attempt = 1
-        line.proxy_ms = round((time.perf_counter() - self._request.arrived) * 1000, 3)
+        line.proxy_ms = since_ms(self._request.arrived)
         sent, path = self._request.head, self._request.admitted.path
         # What has a path of its own at the vendor is known well enough for the vendor's own ways.
         calls = route.calls if path else None
@@ -147,7 +147,7 @@ class PassingExchange(Ending):
     def received(self, data: bytes) -> None:
         line = self._line
         if line.ttft_ms is None:
-            line.ttft_ms = round((time.perf_counter() - self._request.arrived) * 1000, 3)
+            line.ttft_ms = since_ms(self._request.arrived)
         line.bytes_out += len(data)
         self._connection.write(data)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from proxy.observe.clock import Timestamps, wall_s
+from proxy.observe.clock import Timestamps, milliseconds, wall_s
 from proxy.observe.log_sink import LogSink
 from proxy.observe.request_line import RequestLine, encode
 from proxy.observe.stats import Stats
@@ -44,7 +44,7 @@ class RequestLog:
         zero = wall_s() - time.perf_counter()
         for line, arrived, end in ended:
             line.ts = self._timestamps.at(zero + end)
-            line.duration_ms = round((end - arrived) * 1000, 3)
+            line.duration_ms = milliseconds(end - arrived)
             self._stats.count(line)
             if self._enabled:
                 self._sink.write(encode(line))
