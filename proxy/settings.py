@@ -153,7 +153,7 @@ class _Section(BaseModel):
 
 class Listen(_Section):
     data: Address = Field("127.0.0.1:8080", description="Where apps call. Port 0 picks a free one.")
-    admin: Address = Field("127.0.0.1:8081", description="Health and readiness.")
+    admin: Address = Field("127.0.0.1:8081", description="Health, status and metrics.")
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="Processes that serve; with several, a supervisor beside them."
     )

@@ -27,11 +27,14 @@ Before that, every live proxy fetches and verifies the version. If one could not
 serve it, nothing is changed (not_prepared), unless the pin goes back to what
 the label held before. A proxy that does not answer is named and not waited for.
 
-Nothing but registered versions can be pinned. A version that was rolled back
-from is revoked: pinning it again needs --force and a --reason, as does pinning
-forward while the model is frozen. Pinning the version that a label holds
-already is not an error. This does not change the files under config/models;
-see checkout.
+Nothing but registered versions can be pinned. To come to prod, a version has to
+pass the gate in force, where the model has one, by a result that is kept with it
+(gate_refused, unproven); see eval and gate. A version that was rolled back from
+is revoked. --force with a --reason overrides gate, revocation, a freeze and
+what proxies say; ratify accepts that afterwards.
+
+Pinning the version that a label holds already is not an error. This does not
+change the files under config/models; see checkout.
 
 examples:
   proxyctl pin recommender v7
@@ -48,7 +51,7 @@ examples:
 @labelled
 @click.option("--expect", metavar="VERSION", help="Only if the label holds this, or none.")
 @click.option("--revoke", is_flag=True, help="Revoke the version that is left.")
-@click.option("--force", is_flag=True, help="Despite a freeze, a revocation or a rejection.")
+@click.option("--force", is_flag=True, help="Despite gate, freeze, revocation or a rejection.")
 @reasoned
 @acting
 @waiting

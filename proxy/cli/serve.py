@@ -49,7 +49,7 @@ def listening(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --listen and --admin."""
     data = click.option("--listen", metavar="HOST:PORT", help="Where apps call [PROXY_LISTEN].")
     admin = click.option(
-        "--admin", metavar="HOST:PORT", help="Health and readiness [PROXY_ADMIN_LISTEN]."
+        "--admin", metavar="HOST:PORT", help="Health, status and metrics [PROXY_ADMIN_LISTEN]."
     )
     return data(admin(function))
 
