@@ -4,6 +4,7 @@ path, a store that is shared, and a vendor that is asked with a key."""
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from check_jsonschema import main as check_jsonschema
+from click.testing import CliRunner
 
 from proxy.cli.background import in_background
 from proxy.simvendor.server import SimulatedVendor
@@ -154,6 +157,47 @@ def test_workflows_run_scripts_that_are_there(file):
     for script in ("deploy/ci/review.sh", "deploy/ci/deploy.sh"):
         assert script in text
         assert os.access(ROOT / script, os.X_OK)
+
+
+SCHEMAS = {
+    "github-actions.yml": ["vendor.github-workflows"],
+    "gitlab-ci.yml": ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
+}
+
+
+@pytest.mark.parametrize("file", SCHEMAS)
+def test_workflows_are_what_their_readers_understand(file):
+    ran = CliRunner().invoke(
+        check_jsonschema, ["--builtin-schema", *SCHEMAS[file], str(SCRIPTS / file)]
+    )
+
+    assert ran.exit_code == 0, ran.output
+
+
+def test_actions_are_pinned_to_commits_with_their_release_beside():
+    text = (SCRIPTS / "github-actions.yml").read_text()
+    used = re.findall(r"uses: (.*)", text)
+
+    assert len(used) == 4
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v[0-9.]+", one) for one in used)
+
+
+def test_a_job_may_do_what_it_has_to_and_each_step_has_the_secrets_that_it_needs():
+    workflow = yaml.safe_load((SCRIPTS / "github-actions.yml").read_text())
+    review, deploy = workflow["jobs"]["review"], workflow["jobs"]["deploy"]
+    steps = [step for job in (review, deploy) for step in job["steps"]]
+    secret = [step for step in steps if "secrets." in str(step.get("env", {}))]
+
+    assert (workflow["permissions"], "env" in workflow) == ({}, False)
+    assert review["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert deploy["permissions"] == {"contents": "read"}
+    assert [step["run"].split()[0] for step in secret] == [
+        "deploy/ci/review.sh",
+        "deploy/ci/deploy.sh",
+    ]
+    assert "secrets.PROXY_STORE_URL" not in str(review)
+    assert "pull_request_target" not in str(workflow)
+    assert not deploy["concurrency"]["cancel-in-progress"]
 
 
 def test_the_hook_before_a_commit_refuses_what_is_no_version(tmp_path, vendor):

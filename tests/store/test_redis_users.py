@@ -10,6 +10,7 @@ import redis
 from proxy.errors import ProxyError, StoreUnavailable
 from proxy.store.base import Change, NewVersion, Order
 from proxy.store.url import open_store
+from proxy.versions.evidence import CaseResult, Gate, Result
 from proxy.versions.identity import digest
 from proxy.versions.record import Member, Meta, Pin, Question
 from tests.contracts.places import restorable
@@ -78,6 +79,51 @@ async def test_operator_can_look_at_a_fleet(users):
     await store.leave("web-1/0")
     assert len(await store.members()) == 2
     await store.close()
+
+
+RESULT = Result("shop", NEW.digest, "sha256:" + "5" * 64, 1.0, (CaseResult("rain", 1.0),), by="ci")
+
+
+async def test_reviewer_can_look_and_keep_results(users):
+    operator, store = open_store(users["operator"]), open_store(users["reviewer"])
+    await register_and_pin(operator)
+
+    kept = await store.attach(RESULT, "operation-7")
+
+    assert [one.pointer for one in await store.results("shop", NEW.digest)] == [RESULT.pointer]
+    assert kept.created
+    assert (await store.history("shop"))[0].kind == "eval"
+    assert (await store.pins()).pins.keys() == {("shop", "prod")}
+    assert (await store.version("shop", 1)).content == CONTENT
+    assert (await store.guards("shop")).gate is None
+    await store.close()
+    await operator.close()
+
+
+async def test_reviewer_can_change_nothing_of_what_is_live(users, server):
+    operator, store = open_store(users["operator"]), open_store(users["reviewer"])
+    info = await register_and_pin(operator)
+    order = Order((Change("shop", "staging", info.id, info.digest),), "operation-7", "ci")
+    about = {"by": "ci", "reason": "x", "operation": "operation-8"}
+    before = server.dump()
+
+    with pytest.raises(ProxyError):
+        await store.register(NewVersion("other", CONTENT, NEW.digest, NEW.meta), "operation-6")
+    with pytest.raises(ProxyError):
+        await store.swap(order)
+    with pytest.raises(ProxyError):
+        await store.set_gate("shop", Gate(RESULT.suite), **about)
+    with pytest.raises(ProxyError):
+        await store.freeze("shop", True, **about)
+    raw = redis.Redis.from_url(users["reviewer"])
+    for words in ("SET {proxy}:epoch 9", "EVAL return(redis.call('SET','{proxy}:epoch','9')) 0"):
+        with pytest.raises(redis.exceptions.ResponseError):
+            raw.execute_command(*words.split(" "))
+    raw.close()
+
+    assert server.dump() == before
+    await store.close()
+    await operator.close()
 
 
 async def test_proxy_can_follow_and_report(users):
