@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from proxy.dialects import anthropic_generation, gemini_generation
 from proxy.dialects.policy import MAX_NAME, TRANSPORT
+from proxy.dialects.tools import CHOICES
 from proxy.errors import InvalidJson, OverrideRejected, WrongDialect
+from proxy.versions.content import Tool
 from proxy.versions.variables import fitting
 from tests.dialects.composing import (
     CHAT,
@@ -113,14 +115,20 @@ class TestEveryRequest:
     @given(drawn=st.data())
     def test_carries_what_the_version_pins(self, dialect, drawn):
         content, body = drawn.draw(versions[dialect]), drawn.draw(bodies[dialect])
-        alone = compose(dialect, content, says(dialect)).spelled
+        equipped = content.model_copy(update={"tools": (Tool(name="search"),)})
+        alone = compose(dialect, equipped, says(dialect)).spelled
 
         received = composed(dialect, content, body)
 
+        has_tools = any(received.fields.get(name) for name in ("tools", "functions"))
         for parameter in parameters(dialect):
             rule = content.policy.fields.get(parameter.field, content.policy.generation)
             is_set = getattr(content.generation, parameter.field) not in (None, ())
-            if rule != "default" and is_set:
+            if rule == "default" or not is_set:
+                continue
+            if parameter.wire in CHOICES and not has_tools:
+                assert parameter.wire not in received.fields
+            else:
                 assert received.spelled[parameter.wire] == alone[parameter.wire]
                 assert received.fields.keys().isdisjoint(parameter.aliases)
 
