@@ -46,6 +46,7 @@ class Reporter:
         self._due = asyncio.Event()
         self._renewed = clock()
         self._lapsed = False
+        self._seen = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -59,6 +60,10 @@ class Reporter:
     def state(self) -> str:
         """What the fleet is told that this proxy does."""
         return self._member.state
+
+    async def reported(self) -> None:
+        """Wait until the fleet can see this proxy."""
+        await self._seen.wait()
 
     def soon(self) -> None:
         """Report without waiting for the next turn: what is served has changed."""
@@ -106,6 +111,7 @@ class Reporter:
     def _succeeded(self) -> None:
         self._renewed = self._clock()
         self.leased = True
+        self._seen.set()
         if self._lapsed:
             self._lapsed = False
             self._log.info(events.LEASE_RENEWED)
