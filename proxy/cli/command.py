@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from proxy.errors import InvalidFiles, OutcomeUnknown, Problem
+from proxy.errors import InvalidFiles, OutcomeUnknown, Problem, StoreUnavailable, StoreUnsafe
 from proxy.settings import Settings
 from proxy.settings_file import DEFAULT_FILE, STORE_SECTIONS, load_settings
 from proxy.store.base import Store
@@ -60,6 +60,8 @@ class Call:
         )
         try:
             return asyncio.run(_with(store, work))
+        except (StoreUnavailable, StoreUnsafe) as error:
+            raise type(error)(error.message, hint=_and_where(error.hint, store)) from None
         except KeyboardInterrupt:
             if operation is None:
                 raise
@@ -72,6 +74,12 @@ async def _with(store: Store, work: Callable[[Store], Awaitable[T]]) -> T:
         return await work(store)
     finally:
         await store.close()
+
+
+def _and_where(hint: str, store: Store) -> str:
+    """Say what somebody needs who was woken up."""
+    where = f"the store is {store.where}; proxies serve on what they served last"
+    return f"{hint}; {where}" if hint else where
 
 
 def _read(file: str, *, required: bool) -> str | None:

@@ -144,6 +144,10 @@ class Weakness:
 
 
 class Store(Protocol):
+    @property
+    def where(self) -> str:
+        """Where the store is, for people; without any credential."""
+
     async def register(self, new: NewVersion, operation: str) -> Registered:
         """Keep `new` under the model's next number, or return the version that has its digest.
 

@@ -86,7 +86,11 @@ class RedisStore:
         )
 
     def __repr__(self) -> str:
-        return f"RedisStore({self._source.where!r})"
+        return f"RedisStore({self.where!r})"
+
+    @property
+    def where(self) -> str:
+        return self._source.where
 
     async def register(self, new: NewVersion, operation: str) -> Registered:
         rules.check_new(new, operation)
@@ -241,7 +245,7 @@ class RedisStore:
         return watch(self._source.make, self._keys, held)
 
     async def ping(self) -> str:
-        return f"{await self._server()} at {self._source.where}"
+        return f"{await self._server()} at {self.where}"
 
     async def weaknesses(self) -> list[Weakness]:
         try:

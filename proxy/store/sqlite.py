@@ -74,7 +74,11 @@ class SqliteStore:
         self._leases = SqliteFile(leases, fleet.LEASES, create="always", deadline_s=deadline_s)
 
     def __repr__(self) -> str:
-        return f"SqliteStore({str(self._path)!r})"
+        return f"SqliteStore({self.where!r})"
+
+    @property
+    def where(self) -> str:
+        return str(self._path)
 
     async def register(self, new: NewVersion, operation: str) -> Registered:
         rules.check_new(new, operation)
@@ -205,7 +209,7 @@ class SqliteStore:
 
     async def ping(self) -> str:
         await self._file.read(tables.now_ms)
-        return f"sqlite {sqlite3.sqlite_version}, {self._path}"
+        return f"sqlite {sqlite3.sqlite_version}, {self.where}"
 
     async def weaknesses(self) -> list[Weakness]:
         return []  # what is written is on the disk when it is acknowledged

@@ -66,4 +66,14 @@ def test_a_store_that_is_away_is_named_as_that(ctl):
 
     assert ran.status == 1
     assert "[store_unavailable]" in ran.err
+    assert "the store is redis://127.0.0.1:1/0; proxies serve on what they served last" in ran.err
     assert "canary" not in ran.out + ran.err
+
+
+def test_a_store_whose_file_cannot_be_used_is_named_too(ctl):
+    (ctl.directory / "store.db").write_text("no database at all, and long enough to be none")
+
+    ran = ctl("status", "--store", f"sqlite:///{ctl.directory}/store.db")
+
+    assert ran.status == 1
+    assert f"the store is {ctl.directory}/store.db;" in ran.err

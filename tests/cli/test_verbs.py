@@ -369,7 +369,7 @@ def test_render_names_the_variable_that_is_missing(ctl):
     ran = ctl("render", "recommender", "files")
 
     assert ran.status == 1
-    assert "(variable open) [missing_variable]" in ran.out
+    assert "(variable open; values belong in proxy_variables) [missing_variable]" in ran.out
 
 
 TEMPLATE = """
