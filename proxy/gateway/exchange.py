@@ -14,7 +14,7 @@ from proxy.errors import RequestError, UnknownModel, UpstreamTimeout, UpstreamUn
 from proxy.fleet.snapshot import Pinned, Served
 from proxy.gateway.attempts import Attempts, failure_of
 from proxy.gateway.ending import Ending
-from proxy.gateway.headers import STAMP, returned
+from proxy.gateway.headers import STAMP, joined
 from proxy.gateway.outgoing import outgoing
 from proxy.gateway.plan import Plan, passthrough, plan
 from proxy.gateway.reply import CLIENT_CLOSED_STATUS, request_id_line
@@ -169,7 +169,9 @@ class ManagedExchange(Ending):
         if made.rules.waits:
             self._waits = self._gateway.waits.within(made.rules.waits[target])
         now = self._gateway.loop.time()
-        head, body, size = outgoing(made, target, route, self._endpoint, request.head, now)
+        head, body, size = outgoing(
+            made, target, route, self._endpoint, request.head, now, self._gateway.crossings
+        )
         if line.proxy_ms is None:
             line.proxy_ms = since_ms(request.arrived)
         if self._attempts is not None:
@@ -259,7 +261,8 @@ class ManagedExchange(Ending):
         self._observer = self._endpoint.observer(stream=stream)
         self._framed = head.length is not None
         self._began = True
-        headers = b"".join((*returned(head.headers), request_id_line(self._line), self._stamps()))
+        passed = self._gateway.crossings.returned.lines(head.headers)
+        headers = b"".join((joined(passed), request_id_line(self._line), self._stamps()))
         self._connection.start(status_line(status), headers, head.length)
         # The body was kept for another attempt; there is none any more.
         self._request.body = b""

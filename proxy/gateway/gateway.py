@@ -29,7 +29,7 @@ from proxy.gateway.access import LOCAL, Access
 from proxy.gateway.circuits import Circuits
 from proxy.gateway.ending import Ending
 from proxy.gateway.exchange import ManagedExchange
-from proxy.gateway.headers import STAMP, sent_request_id
+from proxy.gateway.headers import STAMP, Crossings, sent_request_id
 from proxy.gateway.kept import DIALECT as KEEPING
 from proxy.gateway.kept import kept_path, named_vendor
 from proxy.gateway.passing import PassingExchange
@@ -85,6 +85,7 @@ class Gateway:
         self.follower = follower
         self.vendors = vendors
         self.router = Router(vendors, Circuits(log, stats), draw)
+        self.crossings = Crossings()
         self.stats = stats
         self.loop = loop
         self.draining = False

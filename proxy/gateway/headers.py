@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from proxy.dialects.base import Dialect
+from proxy.dialects.registry import DIALECTS
 from proxy.gateway.query import take_keys
 from proxy.http.head import Head, Headers
 
@@ -32,8 +33,6 @@ WITH_CREDENTIAL = frozenset(
         b"x-goog-user-project",
     }
 )
-
-_FORWARDED_WITH_CREDENTIAL = FORWARDED | WITH_CREDENTIAL
 
 # From the vendor to the app: what SDKs read, request ids and rate limits. Never framing, cookies,
 # or what speaks about the vendor's host; never a stamp that is not ours.
@@ -67,6 +66,10 @@ _RETURNED_THROUGH = frozenset(
     {b"content-disposition", b"content-range", b"accept-ranges", b"etag", b"last-modified"}
 )
 
+# Far more than the vendors' SDKs and answers have; what comes above that is looked at each time.
+MOST_NAMES = 256
+MOST_NAME_BYTES = 64
+
 # As a number it is found ten times as fast as bytes are.
 _QUERY = ord("?")
 
@@ -85,6 +88,62 @@ def with_keys(dialect: Dialect, head: Head) -> tuple[bytes, Headers]:
     return query, [*head.headers, *(one for one in keys if one[0] not in head.fields)]
 
 
+class Crossing:
+    """Which headers cross in one direction: those with one of these names, or that begin so.
+
+    What was found out about a name is remembered, since nearly all requests have the same ones: of
+    `MOST_NAMES` that are no longer than `MOST_NAME_BYTES`, whoever sent them.
+    """
+
+    __slots__ = ("_begins", "_names", "_prefixes")
+
+    def __init__(self, names: Collection[bytes], prefixes: tuple[bytes, ...]) -> None:
+        self._names = names
+        self._prefixes = prefixes
+        self._begins: dict[bytes, bytes] = {}
+
+    def lines(self, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+        """Return the lines of those that cross, without line ends."""
+        begins, lines = self._begins, []
+        for name, value in headers:
+            begin = begins.get(name)
+            if begin is None:
+                begin = self._look(name)
+            if begin:
+                lines.append(begin + value)
+        return lines
+
+    def _look(self, name: bytes) -> bytes:
+        """Return how the line of a header begins; empty if it does not cross."""
+        crosses = name in self._names or name.startswith(self._prefixes)
+        begin = name + b": " if crosses else b""
+        if len(name) <= MOST_NAME_BYTES and len(self._begins) < MOST_NAMES:
+            self._begins[name] = begin
+        return begin
+
+
+class Crossings:
+    """What crosses from apps to vendors, and back."""
+
+    def __init__(self) -> None:
+        self.returned = Crossing(_RETURNED, _RETURNED_PREFIXES)
+        self.returned_through = Crossing(_RETURNED | _RETURNED_THROUGH, _RETURNED_PREFIXES)
+        self._forwarded = {
+            (name, credential): forwarded(dialect, with_credential=credential)
+            for name, dialect in DIALECTS.items()
+            for credential in (False, True)
+        }
+
+    def forwarded(self, dialect: Dialect, *, with_credential: bool) -> Crossing:
+        """Return what goes to a vendor; `with_credential`: the app's own passes."""
+        return self._forwarded[dialect.name, with_credential]
+
+
+def forwarded(dialect: Dialect, *, with_credential: bool) -> Crossing:
+    names = FORWARDED | WITH_CREDENTIAL if with_credential else FORWARDED
+    return Crossing(names, dialect.forwarded_prefixes)
+
+
 def upstream_head(
     target: bytes,
     host: bytes,
@@ -92,6 +151,7 @@ def upstream_head(
     dialect: Dialect,
     credential: bytes | None,
     length: int,
+    crossings: Crossings,
 ) -> bytes:
     """Build the head of a call to a vendor, ended. `credential` None: the app's own passes.
     `headers` are those of the app, of which the listed ones go out, and what `dialect` names.
@@ -99,36 +159,27 @@ def upstream_head(
     The vendor is asked not to compress: the answer's bytes go through unchanged, and what an
     observer cannot read it cannot count.
     """
-    names = FORWARDED if credential is not None else _FORWARDED_WITH_CREDENTIAL
-    passed = lines(headers, names, dialect.forwarded_prefixes)
+    passed = crossings.forwarded(dialect, with_credential=credential is None).lines(headers)
     if dialect.added_headers:
-        passed += lines(_missing(dialect, headers))
+        passed += _missing(dialect, headers)
     return b"".join(
         (
             *(b"POST ", target, b" HTTP/1.1\r\nhost: ", host, b"\r\n", credential or b""),
-            *passed,
+            joined(passed),
             b"content-type: application/json\r\naccept-encoding: identity\r\n"
             b"content-length: %d\r\n\r\n" % length,
         )
     )
 
 
-def lines(
-    headers: Iterable[tuple[bytes, bytes]],
-    names: Collection[bytes] = (),
-    prefixes: tuple[bytes, ...] = (b"",),
-) -> list[bytes]:
-    """Return the lines of those headers that have one of these names, or begin so, in pieces."""
-    pieces: list[bytes] = []
-    for name, value in headers:
-        if name in names or name.startswith(prefixes):
-            pieces += (name, b": ", value, b"\r\n")
-    return pieces
+def joined(lines: list[bytes]) -> bytes:
+    """Put line ends behind lines that have none."""
+    return b"\r\n".join((*lines, b""))
 
 
-def _missing(dialect: Dialect, headers: Headers) -> Headers:
+def _missing(dialect: Dialect, headers: Headers) -> list[bytes]:
     names = {name for name, _ in headers}
-    return [item for item in dialect.added_headers if item[0] not in names]
+    return [b"%b: %b" % item for item in dialect.added_headers if item[0] not in names]
 
 
 def with_lists(headers: Headers, lists: Headers | tuple[tuple[bytes, bytes], ...]) -> Headers:
@@ -142,16 +193,6 @@ def with_lists(headers: Headers, lists: Headers | tuple[tuple[bytes, bytes], ...
         others = [item for item in headers if item[0] != name]
         headers = [*others, (name, b",".join(values))]
     return headers
-
-
-def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-    """Return the header lines of a vendor's answer that go to the app, in pieces."""
-    return lines(headers, _RETURNED, _RETURNED_PREFIXES)
-
-
-def returned_through(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-    """Do as `returned` with the answer to what was passed through."""
-    return lines(headers, _RETURNED | _RETURNED_THROUGH, _RETURNED_PREFIXES)
 
 
 def sent_request_id(given: bytes | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import RequestError, RequestTimeout, UpstreamTimeout
 from proxy.gateway.ending import Ending
-from proxy.gateway.headers import returned_through
+from proxy.gateway.headers import joined
 from proxy.gateway.plan import UNVERSIONED
 from proxy.gateway.reply import CLIENT_CLOSED_STATUS, request_id_line
 from proxy.gateway.routes import dialect_of
@@ -137,7 +137,8 @@ class PassingExchange(Ending):
             self._fail(unfit)
             return
         self._line.status, self._began = head.status, True
-        headers = (*returned_through(head.headers), request_id_line(self._line), self._stamps())
+        passed = joined(self._gateway.crossings.returned_through.lines(head.headers))
+        headers = (passed, request_id_line(self._line), self._stamps())
         self._connection.start(status_line(head.status), b"".join(headers), head.length)
 
     def _stamps(self) -> bytes:

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from proxy.dialects.registry import DIALECTS
 from proxy.gateway.calls import Calls
-from proxy.gateway.headers import FORWARDED, WITH_CREDENTIAL, lines
+from proxy.gateway.headers import FORWARDED, WITH_CREDENTIAL, Crossing, joined
 from proxy.gateway.routes import dialect_of
 from proxy.http.head import Head
 
@@ -92,9 +92,9 @@ def through_head(
         {prefix for dialect in DIALECTS.values() for prefix in dialect.forwarded_prefixes}
     )
     names = FORWARDED | ALSO_FORWARDED
-    passed = lines(
-        head.headers, names if credential is not None else names | WITH_CREDENTIAL, prefixes
-    )
+    if credential is None:
+        names |= WITH_CREDENTIAL
+    passed = Crossing(names, prefixes).lines(head.headers)
     query = head.query if credential is None else query_without_keys(head.query)
     path = path or head.path
     target = calls.target(path, "", query) if calls is not None else prefix + path + query
@@ -102,7 +102,7 @@ def through_head(
         (
             b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (head.method, target, host),
             credential or b"",
-            *passed,
+            joined(passed),
             b"accept-encoding: identity\r\n",
             _framing(head),
             b"\r\n",

@@ -235,6 +235,22 @@ async def test_answer_without_a_byte_is_an_answer(scene):
 
 # Pure.
 
+CROSSINGS = headers.Crossings()
+
+
+def test_what_is_remembered_of_names_is_bounded_and_changes_nothing():
+    crossing = headers.Crossing({b"kept"}, (b"x-",))
+    many = [
+        (b"%b%d" % (begin, n), b"v") for n in range(headers.MOST_NAMES) for begin in (b"x-", b"y")
+    ]
+    long = [(b"x-" + b"a" * headers.MOST_NAME_BYTES, b"v")]
+    given = [(b"kept", b"1"), *long, *many, (b"kept", b"2"), (b"other", b"3")]
+    expected = [b"%b: %b" % one for one in given if one[0] == b"kept" or one[0].startswith(b"x-")]
+
+    assert crossing.lines(given) == expected
+    assert crossing.lines(given) == expected
+    assert len(crossing._begins) == headers.MOST_NAMES
+
 
 def test_head_for_a_vendor_is_built_from_nothing_that_was_not_looked_at():
     lines = headers.upstream_head(
@@ -244,6 +260,7 @@ def test_head_for_a_vendor_is_built_from_nothing_that_was_not_looked_at():
         OpenAIChat(),
         b"key: c\r\n",
         7,
+        CROSSINGS,
     )
 
     assert lines == (
@@ -267,7 +284,9 @@ def test_coding_is_offered_by_its_whole_name(coding, offered, expected):
 
 
 def sent_head(dialect, *fields, credential=b"key: c\r\n"):
-    return headers.upstream_head(b"/v1/x", b"vendor.test", list(fields), dialect, credential, 0)
+    return headers.upstream_head(
+        b"/v1/x", b"vendor.test", list(fields), dialect, credential, 0, CROSSINGS
+    )
 
 
 def test_what_a_vendor_must_have_is_added_where_the_app_sent_none():
