@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proxy.dialects import messages, neutral, policy
@@ -25,7 +25,7 @@ from proxy.dialects.tools import (
     only_with_tools,
     without_stray_choice,
 )
-from proxy.versions.content import Content, Tool
+from proxy.versions.content import Content, SystemRule, Tool, Variable
 
 PARAMETERS = (
     Parameter("temperature", "temperature"),
@@ -64,9 +64,11 @@ def tool(definition: Tool) -> JsonValue:
 
 @dataclass(frozen=True, slots=True)
 class CompiledChat:
-    """`toolless` is for requests without a tool, where that makes a difference."""
+    """`rule` is that for the app's system prompts. `toolless` is for requests without a tool, where
+    that makes a difference."""
 
-    content: Content
+    variables: Mapping[str, Variable]
+    rule: SystemRule
     table: policy.Settings
     toolless: policy.Settings | None
     tools: AppTools
@@ -75,10 +77,10 @@ class CompiledChat:
     own: messages.OwnMessages
 
     def compose(self, asked: Asked) -> Composed:
-        values = bind(self.content.variables, asked.variables)
+        values = bind(self.variables, asked.variables)
         sent = messages.said(asked.fields, optional=self.own.has_user)
         said = messages.sort_messages(sent)
-        messages.obey(self.content.policy.system, bool(said.system))
+        messages.obey(self.rule, bool(said.system))
         fields = without_stray_choice(self.tools, asked.fields)
         table = self.table
         if self.toolless is not None and not brings_tools(asked.fields):
@@ -86,7 +88,7 @@ class CompiledChat:
         kept = policy.walk(fields, table)
         if fields is not asked.fields:
             kept.dropped.append("tool_choice")
-        if said.system and self.content.policy.system == "replace":
+        if said.system and self.rule == "replace":
             kept.dropped.append("messages.system")
         tools = extend_tools(self.tools, asked.fields, kept)
         system = self._leading(values, said.system)
@@ -107,7 +109,7 @@ class CompiledChat:
     def _leading(self, values: Values, theirs: Sequence[Raw | memoryview]) -> bytes:
         """Return the one system message, or nothing."""
         text = self.system.fill(values)
-        if theirs and self.content.policy.system == "append":
+        if theirs and self.rule == "append":
             parts = (part for message in theirs for part in messages.texts_of(message))
             text = b"\\n\\n".join(filter(None, (text, *map(escape, parts))))
         return b'{"role":"system","content":"%b"}' % text if text else b""
@@ -123,7 +125,8 @@ class OpenAIChat(Deployable):
             content, self.name, PARAMETERS, values(content), (*OWN, *tools.own_fields)
         )
         return CompiledChat(
-            content,
+            content.variables,
+            content.policy.system,
             table,
             only_with_tools(content, table),
             tools,

@@ -39,10 +39,12 @@ _TOOL = msgspec.json.Decoder(_Tool)
 
 @dataclass(frozen=True, slots=True)
 class AppTools:
-    """`definitions` is the inside of the version's `tools` list, `names` the tools in it."""
+    """`definitions` is the inside of the version's `tools` list, `names` the tools in it; `alone`
+    is the whole member, for a request that brings no tools."""
 
     rule: ToolsRule
     definitions: bytes
+    alone: bytes
     names: frozenset[str]
     own_fields: tuple[str, ...]
 
@@ -51,7 +53,7 @@ class AppTools:
         definitions = b",".join(msgspec.json.encode(write(tool)) for tool in content.tools)
         own = ("tools", *LEGACY) if nested else ("tools",)
         names = frozenset(tool.name for tool in content.tools)
-        return cls(content.policy.tools, definitions, names, own)
+        return cls(content.policy.tools, definitions, _list([definitions]), names, own)
 
 
 def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes:
@@ -59,14 +61,16 @@ def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes
 
     Raises `OverrideRejected` if the policy refuses tools and the app sent some.
     """
+    if fields.keys().isdisjoint(ours.own_fields):
+        return ours.alone
     sent = {name: fields[name] for name in ours.own_fields if name in fields}
-    if not sent or all(map(is_null, sent.values())):
-        return _list([ours.definitions])
+    if all(map(is_null, sent.values())):
+        return ours.alone
     if ours.rule == "reject":
         raise OverrideRejected(hint=", ".join(sent))
     if ours.rule == "pinned" and ours.definitions:
         kept.dropped += [name for name, raw in sent.items() if not is_null(raw)]
-        return _list([ours.definitions])
+        return ours.alone
     kept.app_fields += [name for name, raw in sent.items() if not is_null(raw)]
     for name in filter(sent.__contains__, LEGACY):
         kept.pieces += [b',"%b":' % name.encode(), memoryview(sent[name])]
