@@ -7,11 +7,12 @@ set -euo pipefail
 summary=${1:?the file to write the summary to}
 failed=0
 
+# A refusal is Markdown too, so it goes into the summary like everything else.
 {
     echo "## Versions"
     echo
     proxyctl register --all --dry-run --markdown
-} >"$summary" || failed=1
+} >"$summary" || exit 1
 
 for folder in config/models/*/; do
     name=$(basename "$folder")
@@ -20,9 +21,14 @@ for folder in config/models/*/; do
         echo "### $name"
         echo
     } >>"$summary"
-    # A model that has nothing in prod yet has nothing to be compared with.
-    proxyctl diff "$name" prod files --markdown >>"$summary" 2>/dev/null ||
-        echo "prod holds nothing to compare with" >>"$summary"
+    if difference=$(proxyctl diff "$name" prod files --markdown); then
+        echo "$difference" >>"$summary"
+    elif [[ $difference == *'[unknown'* ]]; then
+        echo "a new model: prod holds nothing of it to compare with" >>"$summary"
+    else
+        echo "$difference" >>"$summary"
+        failed=1
+    fi
     if [[ -f $folder/evals.toml ]]; then
         echo >>"$summary"
         proxyctl eval "$name" files --check --if-missing --no-gate --markdown >>"$summary" || failed=1

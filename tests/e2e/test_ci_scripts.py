@@ -97,7 +97,7 @@ def vendor():
 def story(tmp_path_factory, vendor):
     """Play what happens to a repository; return what each step said."""
     checkout = Checkout(tmp_path_factory.mktemp("pipeline") / "clone", vendor)
-    steps = {"first": checkout.deploy()}
+    steps = {"new": checkout.review(), "first": checkout.deploy()}
     checkout.edit("the shopping assistant", "the gruff shopping assistant")
     before = len(vendor.seen)
     steps["review"] = checkout.review()
@@ -109,6 +109,8 @@ def story(tmp_path_factory, vendor):
     steps["held"] = checkout.run("proxyctl", "history", "recommender").stdout
     checkout.edit("{{shop}}", "a shop")
     steps["worse"] = checkout.review()
+    checkout.edit("a shop", "{{shopp}}")
+    steps["invalid"] = checkout.review()
     return steps
 
 
@@ -147,6 +149,22 @@ def test_a_pull_request_that_makes_it_worse_fails_and_names_the_cases(story):
     assert status == 1
     assert "would not pass" in summary
     assert "speaks for another shop" in summary
+
+
+def test_a_pull_request_with_a_new_model_has_nothing_to_be_compared_with(story):
+    status, summary = story["new"]
+
+    assert status == 0
+    assert "a new model: prod holds nothing of it to compare with" in summary
+
+
+def test_a_pull_request_with_invalid_files_says_what_is_wrong_once(story):
+    status, summary = story["invalid"]
+
+    assert status == 1
+    assert summary.count("problem") == 1
+    assert "is used but not declared" in summary
+    assert "prod holds nothing" not in summary
 
 
 @pytest.mark.parametrize("file", ["github-actions.yml", "gitlab-ci.yml"])
