@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import random
-import time
 
 import pytest
 
@@ -16,7 +15,7 @@ from tests.http.test_leaks import Baseline
 from tests.raw_client import RawApp, raw_app, request
 
 SEED = 20261123
-SECONDS = 3.0
+ROUNDS = 40
 AT_ONCE = 16
 
 SEEDS = [
@@ -144,13 +143,10 @@ async def test_proxy_survives_whatever_is_sent_to_it(tmp_path):
         scene = Scene(vendor, proxy, app)
         good = (await scene.ask()).body
         baseline = Baseline(scene)
-        end, visits = time.monotonic() + SECONDS, 0
 
-        while time.monotonic() < end:
+        for _ in range(ROUNDS):
             await asyncio.gather(*(visit(proxy.address, dice) for _ in range(AT_ONCE)))
-            visits += AT_ONCE
 
-        assert visits > 500
         assert heard == []
         assert (await scene.ask()).body == good
         await until(lambda: scene.in_flight == 0)
