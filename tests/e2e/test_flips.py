@@ -16,7 +16,7 @@ from tests.harness import running_proxy
 from tests.raw_client import RawApp, request
 
 VERSIONS = 8
-FLIPS = 2000
+FLIPS = 1000
 OPERATORS = 4
 APPS = 3
 
