@@ -72,7 +72,10 @@ class OwnProxy:
         name = subject.content.model.vendor
         vendor = self.settings.vendors.get(name)
         if vendor is None:
-            raise InvalidArgument(f"vendor {name} is not in this configuration")
+            raise InvalidArgument(
+                f"vendor {name} is not in this configuration",
+                hint=f"[vendors.{name}] in proxy.toml; --config names another file",
+            )
         key = find_credential(vendor.api_key_file, vendor.api_key_env, self.env)
         if key is not None and not usable(key):
             source = vendor.api_key_env or f"file {vendor.api_key_file}"

@@ -169,7 +169,7 @@ async def _run(store: Store, model: str, act: Act, how: How) -> DrillReport:
     try:
         return await rehearse(store, model, act, how)
     except asyncio.CancelledError:
-        raise DrillStopped("interrupted; prod holds what it held") from None
+        raise DrillStopped("interrupted; prod holds what it held", hint="run it again") from None
     finally:
         for one in _SIGNALS:
             loop.remove_signal_handler(one)

@@ -9,11 +9,11 @@ from typing import Any
 
 from proxy.control.ask import ask_fleet
 from proxy.control.checkout import lay_out
+from proxy.control.references import require_model_name
 from proxy.errors import InvalidArgument, NothingCaptured, RequestError
 from proxy.store.base import Store
 from proxy.versions import identity
 from proxy.versions.content import Content
-from proxy.versions.names import is_model_name
 from proxy.versions.question import LIVE, Candidate, Live, answered
 
 # How many hex digits of the digest name a candidate.
@@ -127,7 +127,9 @@ def picked(found: Sequence[Adoptable], pick: str | None) -> Adoptable | None:
         return found[0] if len(found) == 1 else None
     fitting = [one for one in found if pick and one.key.startswith(pick.lower())]
     if len(fitting) > 1:
-        raise InvalidArgument("several candidates have a key that begins so")
+        raise InvalidArgument(
+            "several candidates have a key that begins so", hint="give --pick more of its letters"
+        )
     if not fitting:
         raise NothingCaptured(
             "no candidate has a key that begins so", hint="leave --pick away to see them"
@@ -140,7 +142,6 @@ async def write_files(store: Store, models_dir: Path, model: str, chosen: Adopta
 
     Raises `UnsavedChanges` if the folder holds something that is not registered, and `NotWritable`.
     """
-    if not is_model_name(model):
-        raise InvalidArgument("this is not a valid model name")
+    require_model_name(model)
     written, _ = await lay_out(store, models_dir / model, model, chosen.content)
     return list(written)

@@ -81,7 +81,9 @@ async def _earlier_holder(
 ) -> Found:
     found = await find(store, model, to)
     if found.info.id == current:
-        raise NoRollbackTarget(f"{label} holds {current} already")
+        raise NoRollbackTarget(
+            f"{label} holds {current} already", hint=f"proxyctl history {model} lists what it held"
+        )
     if found.info.id not in set(holders(events, label)):
         raise NoRollbackTarget(
             f"{label} never held {found.info.id}",

@@ -91,10 +91,12 @@ class Course:
         except BaseException as error:
             await _to_its_end(self._put_back())
             why = error.message if isinstance(error, ProxyError) else "the drill was interrupted"
-            raise DrillStopped(f"{why}; {PROD} holds {held.id} again") from error
+            raise DrillStopped(
+                f"{why}; {PROD} holds {held.id} again", hint="run it again"
+            ) from error
         back = await _to_its_end(self._put_back())
         if back is None:
-            raise DrillStopped(f"somebody else put {held.id} back meanwhile")
+            raise DrillStopped(f"somebody else put {held.id} back meanwhile", hint="run it again")
         return between, back
 
     async def _forward(self) -> Seen:
@@ -219,7 +221,7 @@ class Course:
     async def _served(self, found: Found) -> Served:
         version = await self.store.version(found.info.model, found.info.number)
         if version is None:
-            raise UnknownVersion(f"{found.info.id} is gone")
+            raise UnknownVersion(f"{found.info.id} is gone", hint="proxyctl repair")
         return await ready(version)
 
     def _remarks(self) -> Iterator[str]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from proxy.control.catalog import FILES
-from proxy.control.references import find, find_id
+from proxy.control.references import find, find_id, require_model_name
 from proxy.control.register import read_source
-from proxy.errors import InvalidArgument, UnknownVersion
+from proxy.errors import UnknownVersion
 from proxy.store.base import Change, Expect, NewVersion, Order, Store
 from proxy.versions import identity
 from proxy.versions.content import Content
-from proxy.versions.names import is_digest, is_model_name
+from proxy.versions.names import is_digest
 from proxy.versions.record import PROD, Meta, VersionInfo
 
 
@@ -78,8 +78,7 @@ async def named(store: Store, models_dir: Path, model: str, reference: str) -> N
     """Return the version of `model` that `reference` means; it may be a digest, of content that has
     no number and is nowhere. Raises as `subject` does."""
     if is_digest(reference):
-        if not is_model_name(model):
-            raise InvalidArgument("this is not a valid model name")
+        require_model_name(model)
         info, digest = await _registered(store, model, reference), reference
     else:
         one = await subject(store, models_dir, model, reference)

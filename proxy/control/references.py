@@ -47,25 +47,37 @@ async def find_id(store: Store, model: str, version: str) -> Found:
     """Return the version with the full id `version`; raises as `find` does."""
     parts = split_id(version)
     if parts is None or parts[0] != model:
-        raise UnknownVersion(f"{version} is no version of {model}")
+        raise UnknownVersion(
+            f"{version} is no version of {model}", hint=f"see proxyctl versions {model}"
+        )
     return await _found(store, model, parts[1], version)
 
 
 async def require_model(store: Store, model: str) -> list[VersionInfo]:
     """Return the versions of `model`. Raises `UnknownModelNamed` if there is none."""
-    if not is_model_name(model):
-        raise InvalidArgument("this is not a valid model name")
+    require_model_name(model)
     versions = await store.versions(model)
     if not versions:
         raise unknown_model(model, await store.models())
     return versions
 
 
+def require_model_name(model: str) -> None:
+    """Raise `InvalidArgument` unless `model` may be the name of one."""
+    if not is_model_name(model):
+        raise InvalidArgument(
+            "this is not a valid model name",
+            hint="1 to 63 lower-case letters, digits and hyphens, for example recommender; "
+            "proxyctl versions lists those that there are",
+        )
+
+
 def require_label(label: str) -> None:
     """Raise `InvalidArgument` unless `label` may be one."""
     if not is_label(label):
         raise InvalidArgument(
-            "a label is lower-case letters, digits and hyphens, and not v with a number"
+            "a label is lower-case letters, digits and hyphens, and not v with a number",
+            hint="for example prod or staging",
         )
 
 
@@ -76,8 +88,7 @@ def unknown_model(model: str, known: Iterable[str]) -> ProxyError:
 
 
 async def _number(store: Store, model: str, reference: str) -> ByNumber:
-    if not is_model_name(model):
-        raise InvalidArgument("this is not a valid model name")
+    require_model_name(model)
     parsed = parse_reference(reference, model)
     if parsed is None:
         raise InvalidArgument(

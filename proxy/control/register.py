@@ -11,7 +11,7 @@ from proxy.control.act import Act
 from proxy.control.folder import Folder, read_folder
 from proxy.control.gate import follow
 from proxy.control.git import GitFacts, git_facts, git_tag
-from proxy.control.references import find
+from proxy.control.references import find, require_model_name
 from proxy.control.suite_files import scorer_names, wanted_gate
 from proxy.dialects.registry import DIALECTS, GENERATING
 from proxy.errors import InvalidArgument, InvalidFiles, Problem, RequestError
@@ -20,7 +20,6 @@ from proxy.settings import Vendor
 from proxy.store.base import NewVersion, Store
 from proxy.versions import identity, sources
 from proxy.versions.content import Content, unused_variables
-from proxy.versions.names import is_model_name
 from proxy.versions.record import PROD, Meta, VersionInfo
 
 
@@ -63,8 +62,7 @@ async def read_source(
     Raises `UnknownModelNamed`, `InvalidFiles`, or `InvalidArgument` if `git_tag` is asked for
     where the commit does not hold these files.
     """
-    if not is_model_name(model):
-        raise InvalidArgument("this is not a valid model name")
+    require_model_name(model)
     folder = read_folder(models_dir / model)
     content = sources.read(folder.files, str(folder.path), allow_secrets=allow_secrets)
     if not any(_lacks(name, content) is None for name in GENERATING):

@@ -50,7 +50,9 @@ async def plan_of(store: Store, model: str, *, live: bool = False) -> Plan:
     versions = await require_model(store, model)
     pin = (await store.pins()).pins.get((model, PROD))
     if pin is None:
-        raise NothingToRehearse(f"{PROD} of {model} holds nothing that can be read")
+        raise NothingToRehearse(
+            f"{PROD} of {model} holds nothing that can be read", hint=f"proxyctl status {model}"
+        )
     held = await find_id(store, model, pin.id)
     if live:
         other = await _rollback_target(store, model, pin.id)

@@ -108,7 +108,9 @@ class SqliteFile:
             begun = not future.cancelled()
         if begun and operation:
             raise lost(operation)
-        raise StoreUnavailable("the store file did not answer in time")
+        raise StoreUnavailable(
+            "the store file did not answer in time", hint=f"look at the disk of {self._path}"
+        )
 
     def _read(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
         connection = self._connection()

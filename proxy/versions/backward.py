@@ -45,7 +45,7 @@ def rollback_target(
         if holder != current and holder not in revoked:
             return holder
     if current is None:
-        raise NoRollbackTarget(f"{label} holds nothing and never held a version")
+        raise NoRollbackTarget(f"{label} holds nothing and never held a version", hint="pin one")
     raise NoRollbackTarget(
         f"{label} held no other version that was not revoked since",
         hint="pin another version; --force with a --reason takes a revoked one",
@@ -59,7 +59,7 @@ def reversal(events: Iterable[Event], label: str) -> Reversal:
     """
     last = next(pin_events(events, label), None)
     if last is None or last.version is None:
-        raise NothingToUndo(f"{label} was never pinned")
+        raise NothingToUndo(f"{label} was never pinned", hint="proxyctl history shows what was")
     if last.previous is None:
         raise NothingToUndo(
             f"the last change of {label} was the first pin",

@@ -42,6 +42,14 @@ async def test_an_unknown_model_is_told_with_what_was_meant(shop):
     assert caught.value.hint == "did you mean shop?"
 
 
+@pytest.mark.parametrize("name", ["Shop", "shop_1", "", "s" * 64, "../shop"])
+async def test_what_is_no_name_of_a_model_is_refused_with_what_one_looks_like(shop, name):
+    with pytest.raises(InvalidArgument, match="not a valid model name") as caught:
+        await find(shop.store, name, "v1")
+
+    assert caught.value.hint.startswith("1 to 63 lower-case letters, digits and hyphens")
+
+
 async def test_a_version_whose_bytes_were_changed_is_not_used(shop, tmp_path):
     await shop.register("one")
     corrupt(tmp_path / "store.db", b"one", b"two")
