@@ -3,8 +3,9 @@
 - For all: `base` is the protocol of a dialect, `registry` lists them. `raw` takes JSON apart
   one level deep, `members` merges an object of a body, `text` fills templates in, `neutral` has
   what every body calls alike. `policy` decides on generation parameters, `tools` on tools,
-  `messages` on messages and system prompts. `sse` watches streams, `differences` names fields
-  that would change, `samples` are the smallest requests.
+  `messages` on messages and system prompts. `sse` watches streams, `told` is what readers of
+  answers have in common, `differences` names fields that would
+  change, `samples` are the smallest requests.
 - OpenAI: `openai_chat`, `openai_responses`, `openai_embeddings`, `openai_completions`;
   `openai_common`, `openai_bare` (those without prompts and tools), `openai_deployments`
   (Azure's paths); answers in `chat_answer`, `responses_answer`, `embeddings_answer`;

@@ -10,6 +10,7 @@ import msgspec
 
 from proxy.dialects.base import Seen
 from proxy.dialects.sse import Document, Tail
+from proxy.dialects.told import told
 
 # The first event has no text yet: a few hundred bytes. What begins otherwise is not looked at.
 MOST_HEAD_BYTES = 16 * 1024
@@ -47,13 +48,8 @@ class _Event(msgspec.Struct, gc=False):
     usage: _Usage | None = None
 
 
-class _Count(msgspec.Struct, gc=False):
-    input_tokens: int
-
-
 _MESSAGE = msgspec.json.Decoder(_Message)
 _EVENT = msgspec.json.Decoder(_Event)
-_COUNT = msgspec.json.Decoder(_Count)
 
 
 def _add(known: _Usage, more: _Usage | None) -> None:
@@ -105,9 +101,8 @@ class MessagesStream(Tail):
         return self._seen
 
     def _take(self, text: bytes) -> None:
-        try:
-            event = _EVENT.decode(text)
-        except (msgspec.DecodeError, RecursionError):
+        event = told(_EVENT, text)
+        if event is None:
             return
         seen = self._seen
         _add(self._usage, event.usage)
@@ -124,23 +119,11 @@ class MessagesStream(Tail):
 class MessagesDocument(Document):
     def finish(self) -> Seen:
         seen = Seen(lost_sight=self.lost_sight)
-        try:
-            message = _MESSAGE.decode(self.whole())
-        except (msgspec.DecodeError, RecursionError):
+        message = told(_MESSAGE, self.whole())
+        if message is None:
             return seen
         seen.served_model, seen.finish_reason = message.model, message.stop_reason
         _counted(seen, message.usage or _Usage())
         seen.failed = message.type == "error"
-        seen.ended = True
-        return seen
-
-
-class CountDocument(Document):
-    def finish(self) -> Seen:
-        seen = Seen(lost_sight=self.lost_sight)
-        try:
-            seen.input_tokens = _COUNT.decode(self.whole()).input_tokens
-        except (msgspec.DecodeError, RecursionError):
-            return seen
         seen.ended = True
         return seen

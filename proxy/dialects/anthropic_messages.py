@@ -15,7 +15,7 @@ import msgspec
 from proxy.dialects import anthropic_common as common
 from proxy.dialects import anthropic_generation as generation
 from proxy.dialects import messages, neutral, policy
-from proxy.dialects.anthropic_answer import CountDocument, MessagesDocument, MessagesStream
+from proxy.dialects.anthropic_answer import MessagesDocument, MessagesStream
 from proxy.dialects.anthropic_cache import KEY, NO_MARKS, Marks
 from proxy.dialects.anthropic_output import FIELD as OUTPUT
 from proxy.dialects.anthropic_output import merge_output, written
@@ -35,6 +35,7 @@ from proxy.dialects.base import (
 from proxy.dialects.members import OwnMembers
 from proxy.dialects.raw import Buffer, Fields, is_null, list_inner, read_as, read_object
 from proxy.dialects.text import Template, Values, bind, template
+from proxy.dialects.told import TokenCount
 from proxy.dialects.tools import AppTools, extend_tools, without_stray_choice
 from proxy.errors import InvalidRequest, RequestError, WrongDialect
 from proxy.settings import Auth
@@ -242,4 +243,4 @@ class CountTokens(_Endpoint):
         self.dialect = dialect
 
     def observer(self, *, stream: bool) -> Observer:
-        return CountDocument()
+        return TokenCount("input_tokens")

@@ -7,6 +7,7 @@ import msgspec
 from proxy.dialects.base import Seen
 from proxy.dialects.raw import NULL, is_null
 from proxy.dialects.sse import Document, Tail
+from proxy.dialects.told import told
 
 END = b"[DONE]"
 
@@ -44,9 +45,8 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 
 def learn(seen: Seen, text: bytes) -> bool:
     """Take what one document or chunk tells. Return whether it was one."""
-    try:
-        answer = _ANSWER.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    answer = told(_ANSWER, text)
+    if answer is None:
         return False
     seen.served_model = answer.model or seen.served_model
     seen.failed = seen.failed or not is_null(answer.error)

@@ -10,6 +10,7 @@ import msgspec
 
 from proxy.dialects.base import Seen
 from proxy.dialects.sse import Document, Tail
+from proxy.dialects.told import told
 
 
 class _There(msgspec.Struct, gc=False):
@@ -40,19 +41,12 @@ class _Answer(msgspec.Struct, gc=False, rename="camel"):
     error: _There | None = None
 
 
-class _Count(msgspec.Struct, gc=False):
-    total: int = msgspec.field(name="totalTokens")
-
-
 class _Embedded(msgspec.Struct, gc=False, rename="camel"):
-    embedding: _There | None = None
-    embeddings: list[_There] | None = None
     usage_metadata: _Usage | None = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
 _ANSWERS = msgspec.json.Decoder(_Answer | list[_Answer])
-_COUNT = msgspec.json.Decoder(_Count)
 _EMBEDDED = msgspec.json.Decoder(_Embedded)
 
 
@@ -89,10 +83,9 @@ class GenerateStream(Tail):
     def finish(self) -> Seen:
         seen = Seen()
         for text in self.data():
-            try:
-                _learn(seen, _ANSWER.decode(text))
-            except (msgspec.DecodeError, RecursionError):
-                continue
+            answer = told(_ANSWER, text)
+            if answer is not None:
+                _learn(seen, answer)
         return seen
 
 
@@ -101,9 +94,8 @@ class GenerateDocument(Document):
 
     def finish(self) -> Seen:
         seen = Seen(lost_sight=self.lost_sight)
-        try:
-            found = _ANSWERS.decode(self.whole())
-        except (msgspec.DecodeError, RecursionError):
+        found = told(_ANSWERS, self.whole())
+        if found is None:
             return seen
         for answer in found if isinstance(found, list) else (found,):
             _learn(seen, answer)
@@ -112,25 +104,14 @@ class GenerateDocument(Document):
         return seen
 
 
-class CountDocument(Document):
-    def finish(self) -> Seen:
-        seen = Seen(lost_sight=self.lost_sight)
-        try:
-            seen.input_tokens = _COUNT.decode(self.whole()).total
-        except (msgspec.DecodeError, RecursionError):
-            return seen
-        seen.ended = True
-        return seen
-
-
 class EmbeddingDocument(Document):
     def finish(self) -> Seen:
         seen = Seen(lost_sight=self.lost_sight)
-        try:
-            found = _EMBEDDED.decode(self.whole())
-        except (msgspec.DecodeError, RecursionError):
+        found = told(_EMBEDDED, self.whole())
+        if found is None:
             return seen
         if found.usage_metadata is not None:
             _counted(seen, found.usage_metadata)
-        seen.ended = found.embedding is not None or found.embeddings is not None
+        # What is whole has ended, a refusal too.
+        seen.ended = True
         return seen

@@ -26,7 +26,6 @@ from proxy.dialects.base import (
     WithoutModel,
 )
 from proxy.dialects.gemini_answer import (
-    CountDocument,
     EmbeddingDocument,
     GenerateDocument,
     GenerateStream,
@@ -42,6 +41,7 @@ from proxy.dialects.gemini_tools import CONFIG as TOOL_CONFIG
 from proxy.dialects.gemini_tools import OwnChoice, extend_tools, merge_choice, tool
 from proxy.dialects.raw import Buffer, Fields, is_null, key_bytes, read_nested, read_object
 from proxy.dialects.text import Template, Values, bind, check_declared, template
+from proxy.dialects.told import TokenCount
 from proxy.dialects.tools import AppTools
 from proxy.errors import InvalidRequest, OverrideRejected, RequestError
 from proxy.settings import Auth
@@ -256,7 +256,7 @@ class CountTokens(_Other):
     kind = COUNT
 
     def observer(self, *, stream: bool) -> Observer:
-        return CountDocument()
+        return TokenCount("totalTokens")
 
 
 class EmbedContent(_Other):

@@ -40,8 +40,9 @@ from proxy.dialects.raw import (
     read_object,
     starts_list,
 )
-from proxy.dialects.responses_answer import CountDocument, ResponsesDocument, ResponsesStream
+from proxy.dialects.responses_answer import ResponsesDocument, ResponsesStream
 from proxy.dialects.text import Template, Values, bind, escape, template
+from proxy.dialects.told import TokenCount
 from proxy.dialects.tools import (
     AppTools,
     brings_tools,
@@ -271,7 +272,7 @@ class InputTokens(_Endpoint):
         self.dialect = dialect
 
     def observer(self, *, stream: bool) -> Observer:
-        return CountDocument()
+        return TokenCount("input_tokens")
 
 
 class Compact(_Endpoint):

@@ -6,6 +6,7 @@ import msgspec
 
 from proxy.dialects.base import Seen
 from proxy.dialects.sse import Document, Tail
+from proxy.dialects.told import told
 
 FINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
@@ -36,11 +37,6 @@ class _Event(msgspec.Struct, gc=False):
     response: _Response | None = None
 
 
-class _Counted(msgspec.Struct, gc=False):
-    input_tokens: int | None = None
-
-
-_COUNTED = msgspec.json.Decoder(_Counted)
 _RESPONSE = msgspec.json.Decoder(_Response)
 _EVENT = msgspec.json.Decoder(_Event)
 
@@ -66,9 +62,8 @@ class ResponsesStream(Tail):
         return seen
 
     def _take(self, seen: Seen, text: bytes) -> None:
-        try:
-            event = _EVENT.decode(text)
-        except (msgspec.DecodeError, RecursionError):
+        event = told(_EVENT, text)
+        if event is None:
             return
         if event.response is not None:
             _learn(seen, event.response)
@@ -80,18 +75,8 @@ class ResponsesStream(Tail):
 class ResponsesDocument(Document):
     def finish(self) -> Seen:
         seen = Seen(lost_sight=self.lost_sight)
-        try:
-            _learn(seen, _RESPONSE.decode(self.whole()))
-        except (msgspec.DecodeError, RecursionError):
-            return seen
-        seen.ended = True
+        response = told(_RESPONSE, self.whole())
+        if response is not None:
+            _learn(seen, response)
+            seen.ended = True
         return seen
-
-
-class CountDocument(Document):
-    def finish(self) -> Seen:
-        try:
-            tokens = _COUNTED.decode(self.whole()).input_tokens
-        except (msgspec.DecodeError, RecursionError):
-            return Seen(lost_sight=self.lost_sight)
-        return Seen(input_tokens=tokens, ended=True)

@@ -127,9 +127,16 @@ def test_an_error_document_is_a_failure():
 
 
 @pytest.mark.parametrize("endpoint", [MESSAGES, COUNT])
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"input_tokens":"x","model":1}'])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"input_tokens":1'])
 def test_half_a_document_has_not_ended(endpoint, text):
     assert seen(text, stream=False, endpoint=endpoint).ended is False
+
+
+@pytest.mark.parametrize("text", [b'{"type":"error"}', b'{"input_tokens":"x","model":1}'])
+def test_a_count_that_is_whole_has_ended_whatever_it_says(text):
+    found = seen(text, stream=False, endpoint=COUNT)
+
+    assert (found.input_tokens, found.ended) == (None, True)
 
 
 def test_a_document_that_is_too_large_is_lost_sight_of():

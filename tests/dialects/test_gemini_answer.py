@@ -139,11 +139,17 @@ def test_a_new_reason_and_new_fields_are_no_hindrance():
     assert seen(event(new)).finish_reason == "NOVEL_REASON"
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"1", b'{"candidates":7}', b"[" * 100_000])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"1", b'{"candidates":7', b"[" * 100_000])
 def test_what_cannot_be_read_tells_nothing(text):
     for endpoint in (GEMINI, *GEMINI.others):
         found = seen(text, stream=False, endpoint=endpoint)
         assert (found.finish_reason, found.ended) == (None, False)
+
+
+def test_candidates_that_are_none_tell_nothing():
+    found = seen(b'{"candidates":7}', stream=False, endpoint=GEMINI)
+
+    assert (found.finish_reason, found.ended) == (None, False)
 
 
 def test_a_document_that_is_too_large_is_lost_sight_of():
@@ -163,9 +169,13 @@ def test_a_count_tells_the_input():
     [
         (EMBED, {"embedding": {"values": [0.1]}}, None),
         (BATCH, {"embeddings": [], "usageMetadata": {"promptTokenCount": 2}}, 2),
+        (EMBED, {"error": {"code": 400, "message": "no"}}, None),
+        (COUNT, {"error": {"code": 400, "message": "no"}}, None),
     ],
 )
-def test_embeddings_tell_the_input_where_the_vendor_does(endpoint, body, tokens):
+def test_other_documents_have_ended_when_they_are_whole_and_tell_the_input_if_they_can(
+    endpoint, body, tokens
+):
     found = seen(json.dumps(body).encode(), stream=False, endpoint=endpoint)
 
     assert (found.input_tokens, found.ended) == (tokens, True)

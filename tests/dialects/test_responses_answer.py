@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from proxy.dialects.base import Seen
 from proxy.dialects.responses_answer import (
     FINAL,
-    CountDocument,
     ResponsesDocument,
     ResponsesStream,
 )
 from proxy.dialects.sse import MAX_EVENT_BYTES
+from proxy.dialects.told import TokenCount
 
 USAGE = {
     "input_tokens": 12,
@@ -172,7 +172,7 @@ def test_what_a_document_tells(text, expected):
     ],
 )
 def test_a_count_of_tokens_is_seen(text, tokens, ended):
-    observer = CountDocument()
+    observer = TokenCount("input_tokens")
     for byte in text:
         observer.feed(bytes([byte]))
 
