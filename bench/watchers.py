@@ -24,12 +24,18 @@ from urllib.parse import urlsplit
 import uvloop
 
 from bench.bare import Bare
+from bench.sidecar import KEY_VARIABLE
 from proxy.fleet.follow import Follower
 from proxy.fleet.last_known_good import LastKnownGood
+from proxy.gateway.preflight import Preflight
 from proxy.observe.log_sink import LogSink
 from proxy.observe.logs import open_log
+from proxy.settings import Vendor
 from proxy.store.url import open_store
 from proxy.versions.record import Member
+
+# As the proxies of the same fleet have it.
+VENDOR = Vendor(base_url="http://127.0.0.1:9", api_key_env=KEY_VARIABLE, dialects=("openai.chat",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ async def _follow(spec: Spec, name: str, sink: LogSink) -> None:
         log=open_log(sink),
         clock=time.monotonic,
         explicit_versions=1,
+        fit=Preflight({"openai": VENDOR}, {KEY_VARIABLE: "sk-vendor"}, time.monotonic),
     )
     try:
         await follower.run()
