@@ -82,11 +82,13 @@ def _version(row: VersionRow) -> tuple[Cell, ...]:
 
 
 def _score(row: VersionRow) -> Cell:
-    if not row.evals:
+    proof = row.telling
+    if proof is None:
         return ""
-    newest = row.evals[0]
-    text = f"{newest.score:.3f}"
-    return dim(f"{text} simulated") if newest.simulated else text
+    other = row.suite is not None and proof.suite != row.suite
+    notes = ["simulated"] * proof.simulated + ["in another suite"] * other
+    text = " ".join((f"{proof.score:.3f}", ", ".join(notes))).rstrip()
+    return dim(text) if notes else text
 
 
 def _labels(row: VersionRow) -> Cell:

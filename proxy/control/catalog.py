@@ -57,12 +57,19 @@ class ModelRow:
 @dataclass(frozen=True, slots=True)
 class VersionRow:
     """One version, the labels that hold it, why it was revoked (None: it was not), and its results,
-    newest first."""
+    newest first. `suite` is the one that the gate asks for; None: there is no gate."""
 
     info: VersionInfo
     labels: tuple[str, ...]
     revoked: str | None
     evals: tuple[Proof, ...] = ()
+    suite: str | None = None
+
+    @property
+    def telling(self) -> Proof | None:
+        """The result that says most: the newest in the gate's suite, else the newest of all."""
+        found = (one for one in self.evals if one.suite == self.suite)
+        return next(found, self.evals[0] if self.evals else None)
 
     def json(self) -> dict[str, Any]:
         return {
@@ -130,14 +137,15 @@ async def list_versions(store: Store, model: str) -> list[VersionRow]:
     """Return the versions of `model`, newest first. Raises `UnknownModelNamed`."""
     versions = await require_model(store, model)
     labels = labels_of(await store.pins(), model)
-    revoked = (await store.guards(model)).revoked
+    guards = await store.guards(model)
     known = proofs(await store.history(model, HISTORY_LIMIT))
     return [
         VersionRow(
             info,
             tuple(label for label, held in labels.items() if held == info.id),
-            revoked.get(info.id),
+            guards.revoked.get(info.id),
             tuple(known.get(info.digest, ())),
+            guards.gate.suite if guards.gate is not None else None,
         )
         for info in reversed(versions)
     ]

@@ -39,7 +39,9 @@ class Power:
 def power(gate: Gate, before: Result | None, after: Result) -> Power | None:
     """Say what the gate can see between `before`, a result of what prod holds, and `after`. None:
     it does not compare, or has nothing to compare with."""
-    if gate.max_regression is None or before is None or before.suite != after.suite:
+    if gate.max_regression is None or before is None:
+        return None
+    if before.suite != after.suite or before.simulated != after.simulated:
         return None
     old, new = paired(before, after)
     if not old:

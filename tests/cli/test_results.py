@@ -130,6 +130,24 @@ def test_a_report_that_cannot_be_kept_is_refused(shop, arguments, code):
     assert (ran.status, ran.json["error"]["code"]) == (1, code)
 
 
+def test_versions_show_the_result_that_the_gate_goes_by_and_say_of_others_what_they_are(
+    shop, tmp_path
+):
+    shop.ok("register", "recommender")
+    other = report(tmp_path / "r.json", rain=0.25)
+    shop.ok("attach", "recommender", "v1", "--file", other)
+    before = shop("versions", "recommender").out
+    answers = report(tmp_path / "all.json", **ALL)
+    shop.ok("attach", "recommender", "v1", "--file", answers, "--suite", "gate")
+    shop.ok("attach", "recommender", "v1", "--file", report(tmp_path / "s.json", snow=0.5))
+
+    after = shop("versions", "recommender").out
+
+    assert "0.250 in another suite  " in before
+    assert "1.000  " in after
+    assert "another suite" not in after
+
+
 def test_a_version_and_a_digest_together_are_wrong_usage(shop):
     ran = shop("attach", "recommender", "v1", "--digest", "sha256:0", "--file", "x")
 

@@ -5,6 +5,7 @@ import random
 import statistics
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.evals.power import LEAST_REPEATS, TELLING, Power, power
 from proxy.versions.evidence import CaseResult, Gate, Result
@@ -65,3 +66,4 @@ def test_nothing_is_said_where_the_gate_compares_nothing():
     assert power(Gate(SUITE), one, one) is None
     assert power(GATE, None, one) is None
     assert power(GATE, other, one) is None
+    assert power(GATE, replace(one, simulated=True), one) is None
