@@ -27,11 +27,11 @@ Before that, every live proxy fetches and verifies the version. If one could not
 serve it, nothing is changed (not_prepared), unless the pin goes back to what
 the label held before. A proxy that does not answer is named and not waited for.
 
-Nothing but registered versions can be pinned. To come to prod, a version has to
-pass the gate in force, where the model has one, by a result that is kept with it
-(gate_refused, unproven); see eval and gate. A version that was rolled back from
-is revoked. --force with a --reason overrides gate, revocation, a freeze and
-what proxies say; ratify accepts that afterwards.
+Nothing but registered versions can be pinned. To come to prod, a version has
+to pass the gate in force, where the model has one, by a result that is kept
+with it (gate_refused, unproven); see eval and gate. A version that was rolled
+back from is revoked. --force with a --reason overrides the gate, a revocation,
+a freeze and what proxies say; ratify accepts that afterwards.
 
 Pinning the version that a label holds already is not an error. This does not
 change the files under config/models; see checkout.
