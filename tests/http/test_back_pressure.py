@@ -16,10 +16,10 @@ TEXT = ("content-type", "text/plain")
 
 
 @asynccontextmanager
-async def deaf_app(address):
+async def deaf_app(address, kernel_bytes=4096):
     """An app whose kernel takes next to nothing for it."""
     connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kernel_bytes)
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, address)
     app = RawApp(*await asyncio.open_connection(sock=connection, limit=4096))
