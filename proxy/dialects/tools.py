@@ -8,7 +8,7 @@ without tools that pins leaves the app's alone: it sets nothing that could win.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -44,16 +44,19 @@ class AppTools:
 
     rule: ToolsRule
     definitions: bytes
-    alone: bytes
     names: frozenset[str]
     own_fields: tuple[str, ...]
+    alone: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alone", _list([self.definitions]))
 
     @classmethod
     def of(cls, content: Content, write: Callable[[Tool], JsonValue], *, nested: bool) -> AppTools:
         definitions = b",".join(msgspec.json.encode(write(tool)) for tool in content.tools)
         own = ("tools", *LEGACY) if nested else ("tools",)
         names = frozenset(tool.name for tool in content.tools)
-        return cls(content.policy.tools, definitions, _list([definitions]), names, own)
+        return cls(content.policy.tools, definitions, names, own)
 
 
 def extend_tools(ours: AppTools, fields: Mapping[str, Raw], kept: Kept) -> bytes:

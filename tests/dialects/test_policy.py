@@ -11,6 +11,7 @@ from proxy.dialects import (
     openai_responses,
 )
 from proxy.dialects.policy import MAX_NAME, TRANSPORT
+from proxy.dialects.tools import CHOICES
 from proxy.errors import OverrideRejected, WrongDialect
 from tests.dialects.composing import (
     CHAT,
@@ -161,11 +162,20 @@ FIELDS = [
 ]
 
 
+TOOLS = [{"name": "find", "description": "Finds."}]
+
+
+def setting(parameter, value, **policy):
+    """Return a version that sets one field; how to call tools goes out only where there is one."""
+    tools = TOOLS if parameter.field in CHOICES else []
+    return version(generation={parameter.field: value}, policy=policy, tools=tools)
+
+
 @pytest.mark.parametrize(("dialect", "parameter"), FIELDS)
 class TestEveryField:
     def test_pinned_is_the_versions(self, dialect, parameter):
         ours, out, theirs = VALUES[parameter.field]
-        content = version(generation={parameter.field: ours})
+        content = setting(parameter, ours)
 
         for name in parameter.names:
             received = compose(dialect, content, with_field(dialect, name, theirs))
@@ -175,7 +185,7 @@ class TestEveryField:
 
     def test_default_yields_to_the_apps(self, dialect, parameter):
         ours, out, theirs = VALUES[parameter.field]
-        content = version(generation={parameter.field: ours}, policy={"generation": "default"})
+        content = setting(parameter, ours, generation="default")
 
         for name in parameter.names:
             received = compose(dialect, content, with_field(dialect, name, theirs))
@@ -186,7 +196,7 @@ class TestEveryField:
 
     def test_rejected_is_refused_and_left_out_is_the_versions(self, dialect, parameter):
         ours, out, theirs = VALUES[parameter.field]
-        content = version(generation={parameter.field: ours}, policy={"generation": "reject"})
+        content = setting(parameter, ours, generation="reject")
 
         for name in parameter.names:
             with pytest.raises(OverrideRejected):
@@ -197,7 +207,7 @@ class TestEveryField:
         ours, out, _ = VALUES[parameter.field]
 
         for rule in RULES:
-            content = version(generation={parameter.field: ours}, policy={"generation": rule})
+            content = setting(parameter, ours, generation=rule)
             for name in parameter.names:
                 received = compose(dialect, content, with_field(dialect, name, "null"))
 
@@ -217,8 +227,7 @@ class TestEveryField:
 
     def test_rule_of_the_field_wins_over_the_rule_of_all(self, dialect, parameter):
         ours, out, theirs = VALUES[parameter.field]
-        policy = {"generation": "reject", "fields": {parameter.field: "pinned"}}
-        content = version(generation={parameter.field: ours}, policy=policy)
+        content = setting(parameter, ours, generation="reject", fields={parameter.field: "pinned"})
 
         received = compose(dialect, content, with_field(dialect, parameter.wire, theirs))
 
