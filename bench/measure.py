@@ -39,6 +39,8 @@ HELD_SPREAD_S = 1.5
 
 # How long nothing is asked, to see what a target does unasked.
 IDLE_S = 3
+# A proxy answers apps before all of it is there: what an operator may ask for is imported later.
+SETTLE_S = 3
 
 
 def small(plan: Plan, vendor: Vendor, target: Target) -> Facts:
@@ -102,6 +104,7 @@ def _streams(plan: Plan, vendor: Vendor, target: Target) -> Facts:
 
 def memory(plan: Plan, vendor: Vendor, target: Target) -> Facts:
     """Hold streams open. Run it first: memory that an earlier load left would hide growth."""
+    time.sleep(SETTLE_S)
     used = machine.cpu_us(target.pids())
     time.sleep(IDLE_S)
     idle_us = machine.cpu_us(target.pids()) - used
