@@ -12,8 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from proxy.versions.names import is_label, is_model_name
+from proxy.versions.names import is_label
 from proxy.versions.record import DRILL
+from proxy.versions.values import Name
 
 DialectName = Literal[
     "openai.chat",
@@ -32,12 +33,6 @@ USUAL_DIALECTS: tuple[DialectName, ...] = ("openai.chat", "openai.responses", "o
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key"]
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-def _name(text: str) -> str:
-    if not is_model_name(text):
-        raise ValueError("must match [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? and not end like an id")
-    return text
 
 
 def _label(text: str) -> str:
@@ -133,7 +128,6 @@ def split_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-Name = Annotated[str, AfterValidator(_name)]
 GrantedLabel = Annotated[str, AfterValidator(_granted)]
 Address = Annotated[str, AfterValidator(_address)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]

@@ -34,6 +34,9 @@ WITH_CREDENTIAL = frozenset(
     }
 )
 
+# Where a request is passed through: a body's form, and parts of a file.
+ALSO_FORWARDED = frozenset({b"content-type", b"content-encoding", b"range", b"if-range"})
+
 # From the vendor to the app: what SDKs read, request ids and rate limits. Never framing, cookies,
 # or what speaks about the vendor's host; never a stamp that is not ours.
 _RETURNED = frozenset(
@@ -128,20 +131,26 @@ class Crossings:
     def __init__(self) -> None:
         self.returned = Crossing(_RETURNED, _RETURNED_PREFIXES)
         self.returned_through = Crossing(_RETURNED | _RETURNED_THROUGH, _RETURNED_PREFIXES)
+        prefixes = {name: dialect.forwarded_prefixes for name, dialect in DIALECTS.items()}
         self._forwarded = {
-            (name, credential): forwarded(dialect, with_credential=credential)
-            for name, dialect in DIALECTS.items()
-            for credential in (False, True)
+            (name, credential): Crossing(names, begins)
+            for credential, names in ((False, FORWARDED), (True, FORWARDED | WITH_CREDENTIAL))
+            for name, begins in prefixes.items()
+        }
+        every = tuple({begin for begins in prefixes.values() for begin in begins})
+        unread = FORWARDED | ALSO_FORWARDED
+        self._forwarded_through = {
+            False: Crossing(unread, every),
+            True: Crossing(unread | WITH_CREDENTIAL, every),
         }
 
     def forwarded(self, dialect: Dialect, *, with_credential: bool) -> Crossing:
         """Return what goes to a vendor; `with_credential`: the app's own passes."""
         return self._forwarded[dialect.name, with_credential]
 
-
-def forwarded(dialect: Dialect, *, with_credential: bool) -> Crossing:
-    names = FORWARDED | WITH_CREDENTIAL if with_credential else FORWARDED
-    return Crossing(names, dialect.forwarded_prefixes)
+    def forwarded_through(self, *, with_credential: bool) -> Crossing:
+        """Return what goes to a vendor with what is passed through, in whatever dialect."""
+        return self._forwarded_through[with_credential]
 
 
 def upstream_head(

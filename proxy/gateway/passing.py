@@ -68,7 +68,15 @@ class PassingExchange(Ending):
         sent, path = self._request.head, self._request.admitted.path
         # What has a path of its own at the vendor is known well enough for the vendor's own ways.
         calls = route.calls if path else None
-        head = through_head(sent, route.prefix, route.host, credential, path=path, calls=calls)
+        head = through_head(
+            sent,
+            route.prefix,
+            route.host,
+            credential,
+            self._gateway.crossings,
+            path=path,
+            calls=calls,
+        )
         route.pool.send(self, head, (), 0)
 
     @property

@@ -11,17 +11,13 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from proxy.dialects.registry import DIALECTS
 from proxy.gateway.calls import Calls
-from proxy.gateway.headers import FORWARDED, WITH_CREDENTIAL, Crossing, joined
+from proxy.gateway.headers import Crossings, joined
 from proxy.gateway.routes import dialect_of
 from proxy.http.head import Head
 
 # A HEAD's answer has a length and no body, and OPTIONS is what browsers ask: neither is any SDK's.
 METHODS: Final = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
-
-# Beside what every call may carry: a body's form, and parts of a file.
-ALSO_FORWARDED: Final = frozenset({b"content-type", b"content-encoding", b"range", b"if-range"})
 
 # A path is shown in the log, and whoever calls may make it long.
 MOST_SHOWN: Final = 200
@@ -78,6 +74,7 @@ def through_head(
     prefix: bytes,
     host: bytes,
     credential: bytes | None,
+    crossings: Crossings,
     *,
     path: bytes = b"",
     calls: Calls | None = None,
@@ -88,13 +85,7 @@ def through_head(
 
     The body's framing is the one that the parser went by: a length that it read, or chunks.
     """
-    prefixes = tuple(
-        {prefix for dialect in DIALECTS.values() for prefix in dialect.forwarded_prefixes}
-    )
-    names = FORWARDED | ALSO_FORWARDED
-    if credential is None:
-        names |= WITH_CREDENTIAL
-    passed = Crossing(names, prefixes).lines(head.headers)
+    passed = crossings.forwarded_through(with_credential=credential is None).lines(head.headers)
     query = head.query if credential is None else query_without_keys(head.query)
     path = path or head.path
     target = calls.target(path, "", query) if calls is not None else prefix + path + query

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from proxy.versions.values import Integer, Part, Pause, Share, Text, VendorName, Wait, Weight
+from proxy.versions.values import Integer, Name, Part, Pause, Share, Text, Wait, Weight
 
 _RETRIED = re.compile(r"status:(?:4[0-9]{2}|5[0-9]{2}|5xx)|first_byte_timeout|reset")
 
@@ -49,7 +49,7 @@ RetriedFailure = Annotated[str, AfterValidator(_retried_failure)]
 class VendorModel(Part):
     """Where a request goes: a key of `[vendors]` in proxy.toml, and the vendor's own model id."""
 
-    vendor: VendorName
+    vendor: Name
     id: Text = Field(min_length=1, max_length=256)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from proxy.fleet.last_known_good import LastKnownGood
 from proxy.store.base import Store
 from proxy.versions.record import VersionInfo
 from tests.contracts.places import FakeRedisPlace, Place, RedisPlace, SqlitePlace, pin
@@ -38,6 +39,19 @@ async def infos(store: Store) -> list[VersionInfo]:
     made = await registered(store, "Recommend jackets.", "Recommend hats.")
     await pin(store, made[0])
     return made
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Return where a proxy keeps what it served last."""
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def disk(directory: Path) -> Iterator[LastKnownGood]:
+    opened = LastKnownGood(directory, "here")
+    yield opened
+    opened.release()
 
 
 @pytest.fixture

@@ -41,18 +41,6 @@ def shown(one):
     return one.epoch, items, one.models, one.loaded
 
 
-@pytest.fixture
-def directory(tmp_path):
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def disk(directory):
-    opened = LastKnownGood(directory, "here")
-    yield opened
-    opened.release()
-
-
 # --- there and back
 
 

@@ -32,18 +32,6 @@ def switched(count, begin=2):
     return found
 
 
-@pytest.fixture
-def directory(tmp_path):
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def disk(directory):
-    opened = LastKnownGood(directory, "here")
-    yield opened
-    opened.release()
-
-
 def kept(disk, snapshots):
     for one in snapshots:
         disk.keep(one)

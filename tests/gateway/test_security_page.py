@@ -8,7 +8,6 @@ import pytest
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import RequestError
 from proxy.gateway import headers
-from proxy.gateway.through import ALSO_FORWARDED
 from proxy.settings import Settings
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text()
@@ -30,7 +29,7 @@ def test_headers_to_the_vendor_are_those_that_pass():
 
     assert listed("headers: to the vendor", "always") == headers.FORWARDED
     assert listed("headers: to the vendor", "by prefix") == prefixes
-    assert listed("headers: to the vendor", "passed through") == ALSO_FORWARDED
+    assert listed("headers: to the vendor", "passed through") == headers.ALSO_FORWARDED
     assert listed("headers: to the vendor", "only where") == headers.WITH_CREDENTIAL
 
 

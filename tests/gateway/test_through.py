@@ -4,9 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.gateway.through import MOST_SHOWN, family, may_pass, query_without_keys, shown
-from proxy.gateway.through import through_head as built
+from proxy.gateway.headers import Crossings
+from proxy.gateway.through import (
+    MOST_SHOWN,
+    family,
+    may_pass,
+    query_without_keys,
+    shown,
+    through_head,
+)
 from proxy.http.head import Head
+
+CROSSINGS = Crossings()
+
+
+def built(sent, prefix, host, credential):
+    return through_head(sent, prefix, host, credential, CROSSINGS)
 
 
 def head(target=b"/v1/files", method=b"GET", *headers):
